@@ -1,0 +1,24 @@
+"""What every test may use: the shared corpora where they lie beside the project, and Prefect set up to stay at home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's own folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real corpora, kept beside the project; the test is skipped where they are not."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real corpora are missing: expected them in {folder}")
+    return folder
