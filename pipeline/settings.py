@@ -60,7 +60,6 @@ class Settings:
     store: StoreName = "memory"
     reader: ReaderName = "best"
     batch_size: int = 50
-    min_score: float = 0.5
     speculative_weight: float = 0.5
     corpora: tuple[Corpus, ...] = ()
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
@@ -148,7 +147,6 @@ def _checked(settings: Settings, source: str) -> Settings:
         "store": settings.store in ("memory", "neo4j"),
         "reader": settings.reader in ("best", "fast"),
         "batch_size": _number(settings.batch_size, 1, 100_000) and isinstance(settings.batch_size, int),
-        "min_score": _number(settings.min_score, 0, 1),
         "speculative_weight": _number(settings.speculative_weight, 0, 1),
     }
     for name, right in ranges.items():

@@ -52,13 +52,13 @@ class RelationType:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain pack as it was read; ``adapters`` maps a role (``tagger``, ``relations``) to an adapter name."""
+    """A domain pack as it was read; ``adapters`` are rows (reader, role, adapter name)."""
 
     name: str
     title: str
     entities: tuple[EntityType, ...]
     relations: tuple[RelationType, ...]
-    adapters: tuple[tuple[str, str], ...] = ()
+    adapters: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -67,6 +67,16 @@ class Domain:
     @property
     def types(self) -> frozenset[str]:
         return frozenset(entity.name for entity in self.entities)
+
+    def adapters_of(self, reader: str) -> dict[str, str]:
+        """Adapter names by role (``tagger``, ``relations``) for a reader (``best``, ``fast``); those of ``best``
+        where the pack names none for it.
+
+        >>> load_domain("biomed").adapters_of("fast")["tagger"]
+        'biomed-ner'
+        """
+        rows = [row for row in self.adapters if row[0] == reader] or [row for row in self.adapters if row[0] == "best"]
+        return {role: name for _, role, name in rows}
 
     def type_of(self, label: str) -> str | None:
         """The pack's name for a corpus label, or None for a label that it does not know.
@@ -124,7 +134,8 @@ def _domain(name: str, table: dict[str, Any]) -> Domain:
     )
     types = {entity.name for entity in entities}
     relations = tuple(_relation(key, row, types) for key, row in table.get("relations", {}).items())
-    adapters = tuple(sorted(table.get("adapters", {}).items()))
+    readers = table.get("adapters", {}).items()
+    adapters = tuple((reader, role, name) for reader, roles in readers for role, name in roles.items())
     return Domain(table.get("name", name), table.get("title", name), entities, relations, adapters)
 
 
