@@ -1,0 +1,421 @@
+"""The command line: each command parses, makes one call and prints.
+
+Heavy parts are imported by the command that needs them, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from flows.printing import Format, print_object, print_rows, reading_row, to_json
+from flows.progress import say
+from pipeline.errors import HypographError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
+
+FAILED = 1
+"""Exit code of work that was done but for some documents."""
+
+
+class Commands(TyperGroup):
+    """Turns errors raised on purpose into one line on stderr and their exit code."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HypographError as error:
+            say(f"error: {error}")
+            raise typer.Exit(error.exit_code) from error
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002 -- in the order of work, not of letters
+        return list(self.commands)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From papers to a graph of claims with their evidence, and from the graph to new hypotheses.",
+)
+vocab = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Concept indexes that mentions are linked to.")
+app.add_typer(vocab, name="vocab")
+
+
+class StoreName(StrEnum):
+    memory = "memory"
+    neo4j = "neo4j"
+
+
+class ReaderName(StrEnum):
+    best = "best"
+    fast = "fast"
+
+
+class GraphFormat(StrEnum):
+    graphml = "graphml"
+    gexf = "gexf"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+class ReadingFormat(StrEnum):
+    pubtator = "pubtator"
+    bioc = "bioc"
+    jsonl = "jsonl"
+    scierc = "scierc"
+
+
+Folder = Annotated[Path, typer.Option("--workspace", "-w", help="Folder of the workspace.")]
+Store = Annotated[StoreName | None, typer.Option("--store", help="Where the graph is; default: as the workspace says.")]
+Rows = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")]
+Domain = Annotated[str | None, typer.Option("--domain", help="Domain pack: a name, or a .toml file.")]
+Reader = Annotated[ReaderName | None, typer.Option("--reader", help="Which models read.")]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", help="For tables: KEY=HEADER, such as title='Article Title'.")
+]
+HERE = Path()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make a workspace.")] = HERE,
+    domain: Annotated[str, typer.Option("--domain", help="Domain pack: a name, or a .toml file.")] = "biomed",
+    workspace: Folder = HERE,
+) -> None:
+    """Make a folder a workspace."""
+    from flows.workspace import create
+
+    say(f"wrote {create(workspace / folder, domain)}")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders or globs of papers.")],
+    workspace: Folder = HERE,
+    domain: Domain = None,
+    column: Columns = None,
+    format_: Rows = Format.table,
+) -> None:
+    """Read papers into the ledger; formats are told by content."""
+    from flows import tasks
+    from pipeline.ledger import IngestCounts
+
+    total = IngestCounts()
+    with _open(workspace, domain=domain) as opened:
+        for path, field in tasks.corpora(opened, paths):
+            total += tasks.ingest(opened, [path], field, columns=_pairs(column or [], "--column"))
+    counts = {"new": total.new, "changed": total.changed, "same": total.same, "failed": total.failed}
+    print_object(counts, format_)
+    _finish(counts)
+
+
+@app.command()
+def build(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Papers to ingest first; default: the corpora of the workspace.")
+    ] = None,
+    workspace: Folder = HERE,
+    store: Store = None,
+    reader: Reader = None,
+    domain: Domain = None,
+    format_: Rows = Format.table,
+) -> None:
+    """Ingest, extract, link, assemble and load: papers to graph."""
+    from flows.quiet import at_home
+
+    at_home(os.environ)
+    from flows.build import run
+
+    folder = str(workspace.resolve())
+    result = run(folder, [str(path.resolve()) for path in paths or []], _flags(store, reader, domain))
+    if not result["new"] and not result["changed"] and not result["failed"]:
+        say("nothing changed")
+    print_object(result, format_)
+    _finish(result)
+
+
+@app.command()
+def extract(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders or globs of papers.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")],
+    format_: Annotated[ReadingFormat, typer.Option("--format", "-f")] = ReadingFormat.pubtator,
+    domain: Annotated[str, typer.Option("--domain", help="Domain pack: a name, or a .toml file.")] = "biomed",
+    reader: Reader = None,
+    gold_entities: Annotated[
+        bool, typer.Option("--gold-entities", help="Keep the mentions of the input, predict relations only.")
+    ] = False,
+    vocabulary: Annotated[list[Path] | None, typer.Option("--vocabulary", help="Concept index to link to.")] = None,
+    workspace: Folder = HERE,
+) -> None:
+    """Read papers without a workspace: mentions, links and relations to a file."""
+    from flows.extract import extract_to
+
+    indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
+    failed = extract_to(output, format_.value, paths, domain=domain, vocabularies=indexes, gold_entities=gold_entities)
+    _finish({"failed": failed})
+
+
+@app.command()
+def text(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders or globs of papers.")],
+    workspace: Folder = HERE,
+) -> None:
+    """Show how papers were read: one JSON line a document, with all offsets."""
+    from pipeline import sources
+    from pipeline.text import split
+    from pipeline.types import Failure
+
+    failed = 0
+    for item in sources.read_all(paths):
+        if isinstance(item, Failure):
+            failed += 1
+            say(f"failed: {item.source}: {item.place}: {item.reason}")
+        else:
+            sys.stdout.write(to_json(reading_row(split(item))) + "\n")
+    _finish({"failed": failed})
+
+
+@app.command()
+def query(
+    cypher: Annotated[str, typer.Argument(help="A read-only Cypher query.")],
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter as KEY=VALUE.")] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds after which it is given up.")] = 30.0,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows at the most.")] = 1000,
+    workspace: Folder = HERE,
+    store: Store = None,
+    format_: Rows = Format.table,
+) -> None:
+    """Ask the graph in Cypher."""
+    params = {key: _value(value) for key, value in _pairs(param or [], "--param").items()}
+    with _open(workspace, store=store) as opened:
+        table = opened.store.query(cypher, params, timeout=timeout, limit=limit)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    print_rows(rows, format_, columns=table.columns)
+    if table.truncated:
+        say(f"only the first {limit} rows: raise --limit, or add LIMIT to the query")
+
+
+@app.command()
+def neighbors(
+    name: Annotated[str, typer.Argument(help="Name or id of an entity.")],
+    top: Annotated[int, typer.Option("--top", min=1)] = 50,
+    workspace: Folder = HERE,
+    store: Store = None,
+    format_: Rows = Format.table,
+) -> None:
+    """What an entity is joined with."""
+    from graph import query as questions
+
+    with _open(workspace, store=store) as opened:
+        rows = questions.neighbors(opened.store, name)[:top]
+    print_rows(rows, format_, columns=questions.NEIGHBORS)
+
+
+@app.command()
+def paths(
+    a: Annotated[str, typer.Argument(help="Name or id of an entity.")],
+    b: Annotated[str, typer.Argument(help="Name or id of another.")],
+    top: Annotated[int, typer.Option("--top", min=1)] = 10,
+    workspace: Folder = HERE,
+    store: Store = None,
+    format_: Rows = Format.table,
+) -> None:
+    """Ways from one entity to another, the surest first."""
+    from graph import query as questions
+
+    with _open(workspace, store=store) as opened:
+        rows = questions.paths(opened.store, a, b, top=top)
+    print_rows(rows, format_, columns=questions.PATHS)
+
+
+@app.command()
+def evidence(
+    edge: Annotated[str, typer.Argument(help="Id of an edge, or its beginning.")],
+    workspace: Folder = HERE,
+    store: Store = None,
+    format_: Rows = Format.table,
+) -> None:
+    """The sentences behind an edge."""
+    from graph import query as questions
+
+    with _open(workspace, store=store) as opened:
+        rows = questions.evidence(opened.store, edge)
+    print_rows(rows, format_, columns=questions.EVIDENCE)
+
+
+@app.command()
+def stats(workspace: Folder = HERE, store: Store = None, format_: Rows = Format.table) -> None:
+    """Counts of what the workspace holds."""
+    from flows import tasks
+
+    with _open(workspace, store=store) as opened:
+        print_object(tasks.statistics(opened), format_)
+
+
+@app.command()
+def failures(workspace: Folder = HERE, format_: Rows = Format.table) -> None:
+    """What could not be read, where, and why."""
+    with _open(workspace) as opened:
+        rows = [
+            {"source": row.source, "place": row.place, "reason": row.reason, "stage": row.stage}
+            for row in opened.ledger.failures()
+        ]
+    print_rows(rows, format_, columns=("source", "place", "reason", "stage"))
+
+
+@app.command()
+def digest(workspace: Folder = HERE, store: Store = None) -> None:
+    """One hash of the whole graph, equal wherever the same graph is."""
+    with _open(workspace, store=store) as opened:
+        sys.stdout.write(opened.store.digest() + "\n")
+
+
+@app.command()
+def hypothesize(
+    source: Annotated[str | None, typer.Option("--source", help="From this entity.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="To this entity.")] = None,
+    relation: Annotated[str | None, typer.Option("--relation", help="Only links that this predicate may be.")] = None,
+    top: Annotated[int, typer.Option("--top", min=1)] = 10,
+    as_of: Annotated[int | None, typer.Option("--as-of", help="As if nothing after this year were known.")] = None,
+    workspace: Folder = HERE,
+    store: Store = None,
+    format_: Rows = Format.table,
+) -> None:
+    """Suggest links that no paper states, with the paths and sentences that lead to them."""
+    from flows.hypothesize import hypothesize as suggest
+    from flows.hypothesize import summary
+
+    with _open(workspace, store=store) as opened:
+        rows = suggest(opened, source=source, target=target, relation=relation, top=top, as_of=as_of)
+    print_rows(rows if format_ is Format.json else [summary(row) for row in rows], format_)
+    if not rows:
+        say("no hypothesis: no two entities share a neighbour without being joined already")
+
+
+@app.command()
+def export(
+    format_: Annotated[GraphFormat, typer.Option("--format", "-f")],
+    output: Annotated[str, typer.Option("-o", "--output", help="File to write; for csv a folder; - is stdout.")],
+    workspace: Folder = HERE,
+    store: Store = None,
+) -> None:
+    """Write the graph for other tools."""
+    from graph.export import export as write
+
+    with _open(workspace, store=store) as opened:
+        write(opened.store.load(), format_.value, output)
+    if output != "-":
+        say(f"wrote {output}")
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("report.html"),
+    question: Annotated[
+        list[str] | None, typer.Option("--question", help="NAME or NAME@YEAR: new links of it, as of that year.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1)] = 10,
+    workspace: Folder = HERE,
+    store: Store = None,
+) -> None:
+    """Write one self-contained page: numbers, hypotheses, and a picture of the graph to explore."""
+    from flows.report import report_to
+
+    with _open(workspace, store=store) as opened:
+        report_to(output, opened, questions=question or [], top=top)
+    say(f"wrote {output}")
+
+
+@app.command()
+def schedule(
+    cron: Annotated[str, typer.Option("--cron", help="When, as in crontab: '0 3 * * *'.")],
+    workspace: Folder = HERE,
+    store: Store = None,
+    reader: Reader = None,
+) -> None:
+    """Serve the build of the workspace's corpora on a schedule, until stopped."""
+    from flows.quiet import at_home
+
+    at_home(os.environ)
+    from flows.build import build as flow
+
+    with _open(workspace, store=store):
+        pass
+    flow.serve(
+        name=f"hypograph-{workspace.resolve().name}",
+        cron=_cron(cron),
+        parameters={"workspace": str(workspace.resolve()), "paths": [], "flags": _flags(store, reader, None)},
+    )
+
+
+@vocab.command("build")
+def vocab_build(
+    name: Annotated[str, typer.Argument(help="Name of the index.")],
+    files: Annotated[list[Path], typer.Argument(help="MeSH, OBO, MEDIC, HGNC, UAT or TSV files, gz or not.")],
+    type_: Annotated[str | None, typer.Option("--type", help="Entity type of concepts that have none.")] = None,
+    workspace: Folder = HERE,
+    format_: Rows = Format.table,
+) -> None:
+    """Turn vocabulary files into a concept index of the workspace."""
+    from dataclasses import asdict
+
+    from pipeline.vocabulary import build as make
+
+    if Path(name).name != name or name.startswith("."):
+        raise UsageError(f"{name!r} is no name for an index: use letters, digits, '-' and '_'")
+    out = workspace / "vocab" / f"{name}.vocab"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    print_object(asdict(make(name, files, out, type=type_)), format_)
+
+
+def _open(folder: Path, **flags: Any) -> Workspace:
+    from flows.workspace import Workspace
+
+    if not folder.is_dir():
+        raise InputError(f"no workspace {folder}: make one with `hypograph init {folder}`")
+    plain = {key: value.value if isinstance(value, Enum) else value for key, value in flags.items()}
+    return Workspace.open(folder, **plain)
+
+
+def _flags(store: StoreName | None, reader: ReaderName | None, domain: str | None) -> dict[str, str | None]:
+    return {"store": store and store.value, "reader": reader and reader.value, "domain": domain}
+
+
+def _finish(counts: dict[str, Any]) -> None:
+    if counts["failed"]:
+        say(f"{counts['failed']} could not be read: see `hypograph failures`")
+        raise typer.Exit(FAILED)
+
+
+def _pairs(items: list[str], option: str) -> dict[str, str]:
+    """``["k=v"]`` as a mapping."""
+    for item in items:
+        if "=" not in item.strip("="):
+            raise UsageError(f"{option} {item!r}: expected KEY=VALUE")
+    return dict(item.split("=", 1) for item in items)
+
+
+def _value(text_: str) -> Any:
+    """A parameter: JSON where it is JSON (numbers, lists, true), else the text itself."""
+    import json
+
+    try:
+        return json.loads(text_)
+    except ValueError:
+        return text_
+
+
+def _cron(text_: str) -> str:
+    if len(text_.split()) not in (5, 6):
+        raise UsageError(f"--cron {text_!r}: expected five fields, such as '0 3 * * *'")
+    return text_

@@ -1,0 +1,37 @@
+"""Progress on stderr: a bar in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+LINES = 10
+"""At most so many lines where stderr is no terminal."""
+
+
+def say(message: str) -> None:
+    """One line for a person."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
+
+
+def track(items: Sequence[Item], label: str) -> Iterator[Item]:
+    """Yield the items, showing how far it is."""
+    if not items:
+        return
+    if not sys.stderr.isatty():
+        step = max(1, len(items) // LINES)
+        for number, item in enumerate(items, 1):
+            yield item
+            if number % step == 0 or number == len(items):
+                say(f"{label}: {number} of {len(items)} batches")
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield from bar.track(items, total=len(items))

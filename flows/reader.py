@@ -1,0 +1,142 @@
+"""The reader of a field: its stages, wired in order from its domain pack.
+
+Documents are split, mentions found and linked, relations read and their assertion marked. Models are loaded when the
+first document comes, so that a run that finds nothing new loads none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from extractors.base import Extractor
+from pipeline.domains import Domain
+from pipeline.errors import HypographError
+from pipeline.link import Linker
+from pipeline.text import split
+from pipeline.types import Document, Failure, Mention, Reading, content_id
+from pipeline.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
+
+Adapters = Mapping[str, str]
+Make = Callable[[Domain, Sequence[Vocabulary], Adapters], Extractor | None]
+
+
+def _dictionary(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters) -> Extractor | None:
+    from extractors.dictionary import Dictionary
+
+    return Dictionary(vocabularies, domain.types) if vocabularies else None
+
+
+def _tagger(_: Domain, __: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
+    from extractors.tagger import Tagger
+
+    name = adapters.get("tagger")
+    return Tagger.load(name) if name else None
+
+
+def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extractor | None:
+    from extractors.patterns import Patterns
+
+    return Patterns(domain)
+
+
+def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
+    from extractors.relations import RelationTagger
+
+    name = adapters.get("relations")
+    return RelationTagger.load(name, domain) if name else None
+
+
+def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor | None:
+    from extractors.assertion import Assertions
+
+    return Assertions()
+
+
+FINDERS: Mapping[str, Make] = {"dictionary": _dictionary, "tagger": _tagger}
+RELATERS: Mapping[str, Make] = {"patterns": _patterns, "relations": _relations, "assertion": _assertions}
+
+
+class Reader:
+    """Reads documents of one domain; a document that breaks a stage becomes a Failure and the others go on."""
+
+    def __init__(self, domain: Domain, vocabularies: Sequence[Vocabulary], *, which: str = "best") -> None:
+        self.domain = domain
+        self.vocabularies = tuple(vocabularies)
+        self.adapters = domain.adapters_of(which)
+
+    @classmethod
+    def open(cls, domain: Domain, vocabularies: Iterable[Path], *, which: str = "best") -> Reader:
+        """Open the concept indexes at these paths; those that know none of the domain's types are left out."""
+        indexes = [Vocabulary.open(path) for path in vocabularies]
+        own = [index for index in indexes if not index.types or index.types & domain.types]
+        return cls(domain, own, which=which)
+
+    @cached_property
+    def linker(self) -> Linker:
+        return Linker(self.vocabularies, self.domain.types)
+
+    @cached_property
+    def finders(self) -> list[Extractor]:
+        return self._make(FINDERS)
+
+    @cached_property
+    def relaters(self) -> list[Extractor]:
+        return self._make(RELATERS)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides what is read: equal fingerprints over equal documents mean equal readings."""
+        parts = [stage.fingerprint for stage in (*self.finders, self.linker, *self.relaters)]
+        return f"{self.domain.name}@{content_id(self.domain.fingerprint, *parts)}"
+
+    def read(self, documents: Sequence[Document]) -> Iterator[Reading | Failure]:
+        """Mentions, links and relations of each document, in order."""
+        return self._guarded([split(document) for document in documents], self._stages)
+
+    def relate(self, readings: Sequence[Reading]) -> Iterator[Reading | Failure]:
+        """Relations alone, between mentions that are given; corpus labels become the types of the domain."""
+        return self._guarded([self._in_own_types(reading) for reading in readings], self._relation_stages)
+
+    def _stages(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        for finder in self.finders:
+            readings = finder(readings)
+        return self._relation_stages(self.linker(readings))
+
+    def _relation_stages(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        for relater in self.relaters:
+            readings = relater(readings)
+        return iter(readings)
+
+    def _guarded(
+        self, readings: Sequence[Reading], stages: Callable[[Iterable[Reading]], Iterator[Reading]]
+    ) -> Iterator[Reading | Failure]:
+        """Read a batch as one; where that breaks, read its documents one by one to find the culprit."""
+        try:
+            yield from list(stages(readings))
+        except HypographError:
+            raise
+        except Exception as error:
+            if len(readings) > 1:
+                for reading in readings:
+                    yield from self._guarded([reading], stages)
+                return
+            log.debug("cannot read %s", readings[0].document.id, exc_info=True)
+            yield Failure(readings[0].document.id, "extract", f"{type(error).__name__}: {error}", stage="extract")
+
+    def _in_own_types(self, reading: Reading) -> Reading:
+        whole = split(reading.document)
+        mentions = tuple(self._own(mention) for mention in reading.mentions if self.domain.type_of(mention.type))
+        return replace(whole, mentions=mentions)
+
+    def _own(self, mention: Mention) -> Mention:
+        return replace(mention, type=self.domain.type_of(mention.type) or mention.type)
+
+    def _make(self, table: Mapping[str, Make]) -> list[Extractor]:
+        made = [make(self.domain, self.vocabularies, self.adapters) for make in table.values()]
+        return [extractor for extractor in made if extractor is not None]
