@@ -60,10 +60,10 @@ def discover(
     """Rank new links, best first: from one concept, between two, or over the whole graph.
 
     ``relation`` keeps the pairs whose types that predicate is known to join. Equal scores are ordered by degree,
-    then by id, so that the ranking is the same everywhere.
+    then by id, so that the ranking is the same everywhere. Raises UsageError for a relation that no edge has.
     """
     ties = tie(graph)
-    predicate = predicate_for(_only(graph, relation) if relation else graph)
+    predicate = predicate_for(graph, relation)
     closed = source is not None and target is not None
     pairs = ((source, target),) if source and target else _candidates(graph, ties, source or target)
     oriented = ((a, c) if source or not target else (c, a) for a, c in pairs)
@@ -116,12 +116,6 @@ def _explain(
 def _hops(graph: nx.MultiDiGraph, *nodes: str) -> tuple[Evidence, ...]:
     """The best evidence of each hop, in order."""
     return tuple(sentences(graph, a, b)[0][1] for a, b in itertools.pairwise(nodes))
-
-
-def _only(graph: nx.MultiDiGraph, predicate: str) -> nx.MultiDiGraph:
-    """The edges of one predicate, with all nodes."""
-    keep = [(a, b, key) for a, b, key, p in graph.edges(keys=True, data="predicate") if p == predicate]
-    return graph.edge_subgraph(keep)
 
 
 def as_row(graph: nx.MultiDiGraph, found: Hypothesis) -> dict[str, Any]:

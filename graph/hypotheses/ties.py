@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 
+from pipeline.errors import UsageError
 from pipeline.types import Evidence
 
 Ties: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -82,13 +83,19 @@ def sentences(graph: nx.MultiDiGraph, a: str, b: str) -> list[tuple[dict[str, An
     return sorted(rows, key=lambda pair: (pair[1].certainty, -pair[0]["belief"], -pair[1].score, pair[1].uid))
 
 
-def predicate_for(graph: nx.MultiDiGraph) -> Callable[[str, str], tuple[str, bool] | None]:
+def predicate_for(graph: nx.MultiDiGraph, only: str | None = None) -> Callable[[str, str], tuple[str, bool] | None]:
     """The commonest predicate between two types, and whether it points from the second to the first.
 
-    None where the graph knows no edge between such types: then no hypothesis joins them either.
+    None where the graph knows no edge between such types, or none of the predicate ``only``: then no hypothesis joins
+    them either. Raises UsageError for a predicate that no edge has.
     """
     seen: dict[tuple[str, str], Counter[tuple[str, bool]]] = defaultdict(Counter)
+    predicates = {predicate for _, _, predicate in graph.edges(data="predicate")}
+    if only is not None and only not in predicates:
+        raise UsageError(f"no edge has the relation {only!r}; the graph has {', '.join(sorted(predicates)) or 'none'}")
     for a, b, edge in graph.edges(data=True):
+        if only not in (None, edge["predicate"]):
+            continue
         types = graph.nodes[a]["type"], graph.nodes[b]["type"]
         seen[types][(edge["predicate"], False)] += 1
         seen[types[::-1]][(edge["predicate"], True)] += 1
