@@ -82,7 +82,7 @@ def test_types_that_no_edge_joins_are_no_candidates() -> None:
 
 
 def test_an_unknown_relation_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UsageError, match="'CURES'.*LOWERS, RAISES, TREATS"):
+    with pytest.raises(UsageError, match=r"'CURES'.*LOWERS, RAISES, TREATS"):
         discover(network(*SWANSON), source="d_raynaud", relation="CURES")
 
 
