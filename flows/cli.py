@@ -199,8 +199,7 @@ def query(
     params = {key: _value(value) for key, value in _pairs(param or [], "--param").items()}
     with _open(workspace, store=store) as opened:
         table = opened.store.query(cypher, params, timeout=timeout, limit=limit)
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    print_rows(rows, format_, columns=table.columns)
+    print_rows(table.dicts(), format_, columns=table.columns)
     if table.truncated:
         say(f"only the first {limit} rows: raise --limit, or add LIMIT to the query")
 
@@ -217,8 +216,8 @@ def neighbors(
     from graph import query as questions
 
     with _open(workspace, store=store) as opened:
-        rows = questions.neighbors(opened.store, name)[:top]
-    print_rows(rows, format_, columns=questions.NEIGHBORS)
+        rows = questions.neighbors(opened.store, name, limit=top)
+    print_rows(rows, format_, columns=("direction", "predicate", "uid", "name", "belief", "state", "edge"))
 
 
 @app.command()
@@ -235,7 +234,9 @@ def paths(
 
     with _open(workspace, store=store) as opened:
         rows = questions.paths(opened.store, a, b, top=top)
-    print_rows(rows, format_, columns=questions.PATHS)
+    if format_ is not Format.json:
+        rows = [{"belief": row["belief"], "path": " – ".join(row["names"])} for row in rows]
+    print_rows(rows, format_, columns=("belief", "path"))
 
 
 @app.command()
@@ -250,7 +251,7 @@ def evidence(
 
     with _open(workspace, store=store) as opened:
         rows = questions.evidence(opened.store, edge)
-    print_rows(rows, format_, columns=questions.EVIDENCE)
+    print_rows(rows, format_)
 
 
 @app.command()

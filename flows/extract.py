@@ -52,11 +52,7 @@ def _write(readings: Iterable[Reading], format_: str, stream: TextIO) -> None:
 
 def _readings(paths: Sequence[Path], reader: Reader, gold_entities: bool, failures: list[Failure]) -> Iterator[Reading]:
     """The readings of all papers in order; what fails on the way is put aside into ``failures``."""
-    items: Iterator[Document | Reading | Failure] = (
-        (item for path in sources.find(paths) for item in sources.annotated(path))
-        if gold_entities
-        else iter(sources.read_all(paths))
-    )
+    items = _annotated(paths) if gold_entities else sources.read_all(paths)
     batch: list[Document | Reading] = []
     for item in items:
         if isinstance(item, Failure):
@@ -67,6 +63,14 @@ def _readings(paths: Sequence[Path], reader: Reader, gold_entities: bool, failur
             yield from _read(batch, reader, failures)
             batch = []
     yield from _read(batch, reader, failures)
+
+
+def _annotated(paths: Sequence[Path]) -> Iterator[Reading | Failure]:
+    for found in sources.find(paths):
+        if isinstance(found, Failure):
+            yield found
+        else:
+            yield from sources.annotated(found)
 
 
 def _read(batch: Sequence[Document | Reading], reader: Reader, failures: list[Failure]) -> Iterator[Reading]:

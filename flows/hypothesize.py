@@ -30,8 +30,8 @@ def hypothesize(
     graph = network(workspace, as_of)
     found = discover(
         graph,
-        source=resolve(graph, source) if source else None,
-        target=resolve(graph, target) if target else None,
+        source=resolve(workspace.store, source) if source else None,
+        target=resolve(workspace.store, target) if target else None,
         relation=relation,
         top=top,
     )

@@ -43,8 +43,8 @@ def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top
 def answer(workspace: Workspace, question: str, top: int) -> tuple[str, list[Hypothesis]]:
     """The question in words, and the hypotheses that answer it."""
     name, year = split_question(question)
+    uid = resolve(workspace.store, name)
     graph = network(workspace, year)
-    uid = resolve(graph, name)
     words = f"New links of {graph.nodes[uid]['name']}" + ("" if year is None else f" as of {year}")
     return words, discover(graph, source=uid, top=top)
 

@@ -5,12 +5,13 @@ They take paths and ids, not documents, and each may be repeated: what is done a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from flows.workspace import Workspace
+from graph.query import stats
 from pipeline import sources
 from pipeline.assemble import assemble, name_concepts
 from pipeline.ledger import IngestCounts
@@ -22,11 +23,13 @@ MOST_BATCHES = 100
 """Of one build: each is a task run that Prefect keeps a record of, at about 20 ms of its server's time."""
 
 
-def ingest(workspace: Workspace, files: Sequence[Path], domain: str) -> IngestCounts:
+def ingest(
+    workspace: Workspace, files: Sequence[Path], domain: str, *, columns: Mapping[str, str] | None = None
+) -> IngestCounts:
     """Read files into the ledger; one that cannot be read is a failure in the ledger, and the others are read."""
     total = IngestCounts()
     for path in files:
-        items = (_assigned(item, domain) for item in sources.read(path))
+        items = (_assigned(item, domain) for item in sources.read(path, columns=columns))
         total += workspace.ledger.ingest(str(path), items)
     return total
 
@@ -70,16 +73,16 @@ def load(workspace: Workspace) -> Graph:
 
 def statistics(workspace: Workspace) -> dict[str, int | str]:
     """What a workspace holds, in one flat object."""
-    ledger, store = workspace.ledger.counts(), workspace.store.counts()
+    ledger, graph = workspace.ledger.counts(), stats(workspace.store)
     return {
         "documents": ledger.documents,
         "mentions": ledger.mentions,
-        "entities": store.entities,
-        "edges": store.edges,
-        "evidence": store.evidence,
+        "entities": graph["entities"],
+        "edges": graph["edges"],
+        "evidence": graph["evidence"],
         "failures": ledger.failures,
-        "contested": store.contested,
-        "digest": workspace.store.digest(),
+        "contested": graph["contested"],
+        "digest": graph["digest"],
     }
 
 
@@ -97,8 +100,12 @@ def _assigned(item: Document | Failure, domain: str) -> Document | Failure:
 
 
 def corpora(workspace: Workspace, paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """The files to read with their domain: those under the paths given, else under the corpora of the workspace."""
+    """The files to read with their domain: those under the paths given, else under the corpora of the workspace.
+
+    A path that leads to no file is among them: reading it says why.
+    """
     settings = workspace.settings
     wanted = [(path, settings.domain) for path in paths] or [(c.path, c.domain) for c in settings.corpora]
     for path, domain in wanted:
-        yield from ((file, domain) for file in sources.find([path]))
+        for found in sources.find([path]):
+            yield Path(found.source) if isinstance(found, Failure) else found, domain
