@@ -28,14 +28,14 @@ FAILED = 1
 class Commands(TyperGroup):
     """Turns errors raised on purpose into one line on stderr and their exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except HypographError as error:
             say(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002 -- in the order of work, not of letters
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- in the order of work, not of letters
         return list(self.commands)
 
 
@@ -158,10 +158,11 @@ def extract(
     workspace: Folder = HERE,
 ) -> None:
     """Read papers without a workspace: mentions, links and relations to a file."""
-    from flows.extract import extract_to
+    from flows.extract import extract_to, open_reader
 
     indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
-    failed = extract_to(output, format_.value, paths, domain=domain, vocabularies=indexes, gold_entities=gold_entities)
+    opened = open_reader(domain, indexes, (reader or ReaderName.best).value)
+    failed = extract_to(output, format_.value, paths, reader=opened, gold_entities=gold_entities)
     _finish({"failed": failed})
 
 
@@ -314,7 +315,7 @@ def export(
     from graph.export import export as write
 
     with _open(workspace, store=store) as opened:
-        write(opened.store.load(), format_.value, output)
+        write(opened.store.load(), format_.value, sys.stdout.buffer if output == "-" else Path(output))
     if output != "-":
         say(f"wrote {output}")
 

@@ -37,9 +37,12 @@ def extract_to(
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         part = output.with_name(output.name + ".part")
-        with part.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as stream:
-            _write(readings, format_, stream)
-        os.replace(part, output)
+        try:
+            with part.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as stream:
+                _write(readings, format_, stream)
+            os.replace(part, output)
+        finally:
+            part.unlink(missing_ok=True)
     for failure in failures:
         say(f"failed: {failure.source}: {failure.place}: {failure.reason}")
     return len(failures)

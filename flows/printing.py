@@ -20,6 +20,9 @@ class Format(StrEnum):
     csv = "csv"
 
 
+PIPE_WIDTH = 160
+
+
 def to_json(value: object, *, indent: int | None = None) -> str:
     """JSON that can always be written: lone surrogates, which UTF-8 cannot hold, are escaped.
 
@@ -97,7 +100,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Non
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in names))
-    Console(soft_wrap=False).print(table)
+    # where nobody's window limits it, a row stays on one line as far as it can
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def _cell(value: object) -> str:
