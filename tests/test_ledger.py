@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -11,21 +12,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, inspect, select, text, update
+from sqlalchemy import create_engine, inspect, select, text
+from sqlalchemy.schema import CreateSchema
 
 from pipeline.errors import LedgerError, ServiceError
 from pipeline.ledger import IngestCounts, Ledger, LedgerCounts
 from pipeline.ledger_engine import reader, writer
-from pipeline.ledger_schema import HEAD, document_sources, escape, metadata, relation_uid, unescape
+from pipeline.ledger_schema import HEAD, escape, metadata, unescape
 from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation, Section
 
 READER = {"biomed": "reader@1"}
@@ -34,34 +37,29 @@ FOLDER = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """A server of our own that listens on a socket only; the URL of its socket folder."""
+    """A server of our own that listens on a socket only; its URL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    initdb = shutil.which("initdb") or (str(found[-1] / "initdb") if found else "")
-    if not initdb:
+    control = shutil.which("pg_ctl") or (str(found[-1] / "pg_ctl") if found else "")
+    if not control:
         pytest.skip("PostgreSQL is missing: apt-get install postgresql")
     pytest.importorskip("psycopg", reason="psycopg is missing: pip install 'hypograph[postgresql]'")
-    folder = Path(tempfile.mkdtemp(prefix="hypograph-pg-"))
-    user: dict[str, int] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        owner = pwd.getpwnam("postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        user = {"user": owner.pw_uid, "group": owner.pw_gid}
-    run = [initdb, "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
-    subprocess.run(run, check=True, capture_output=True, cwd=folder, **user)
-    options = ["-k", str(folder), "-c", "listen_addresses=", "-F"]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [str(Path(initdb).with_name("postgres")), "-D", str(folder / "data"), *options],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            **user,
-        )
+    folder = Path(tempfile.mkdtemp(prefix="hypograph-pg-"))  # short, as the path of a socket must be
+    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())  # it refuses to run as root
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+    def run(*command: str) -> None:
+        call = [control, "-D", str(folder / "data"), "-s", *command]
+        with (folder / "said").open("w") as said:
+            subprocess.run(
+                call, check=True, stdout=said, stderr=said, cwd=folder, user=owner.pw_uid, group=owner.pw_gid
+            )
+
+    run("init", "-o", "-U postgres -A trust -E UTF8 --locale=C.UTF-8 -N")
+    run("start", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses= -F")
     try:
-        yield f"postgresql+psycopg://postgres@/{{name}}?host={folder}"
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+        run("stop", "-m", "immediate")
         shutil.rmtree(folder)
 
 
@@ -69,39 +67,34 @@ def sqlite_url(_request: pytest.FixtureRequest, folder: Path) -> str:
     return f"sqlite:///{folder / 'ledger.db'}"
 
 
-def postgresql_url(request: pytest.FixtureRequest, folder: Path) -> str:
+def postgresql_url(request: pytest.FixtureRequest, _folder: Path) -> str:
     server: str = request.getfixturevalue("postgresql")
-    engine = create_engine(server.format(name="postgres"), isolation_level="AUTOCOMMIT")
-    name = "t" + folder.name.encode().hex()[-50:]
-    for left in reversed(range(100)):
-        try:
-            connection = engine.connect()
-            break
-        except Exception:  # noqa: BLE001  the server needs a moment to start
-            if not left:
-                raise
-            time.sleep(0.1)
-    with connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template0'))
+    schema = f"ledger_{next(_NUMBERS)}"
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(CreateSchema(schema))
     engine.dispose()
-    return server.format(name=name)
+    return f"{server}&options=-csearch_path%3D{schema}"
 
 
+_NUMBERS = itertools.count()
 DATABASES = [sqlite_url, postgresql_url]
 
 
 @pytest.fixture(params=DATABASES, ids=lambda make: make.__name__.removesuffix("_url"))
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return request.param(request, tmp_path)
+    make: Callable[[pytest.FixtureRequest, Path], str] = request.param
+    return make(request, tmp_path)
 
 
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
+    Ledger.open(url).close()  # the connection that made the ledger is not the one that is tested
     with Ledger.open(url, timeout=10) as opened:
         yield opened
 
 
-def paper(id_: str = "sample:1", text_: str = "Aspirin\nAspirin causes asthma.", **fields: object) -> Document:
+def paper(id_: str = "sample:1", text_: str = "Aspirin\nAspirin causes asthma.", **fields: Any) -> Document:
     return replace(Document(id_, text_, (Section(0, 7, "title"),), date="1985-04", domain="biomed"), **fields)
 
 
@@ -152,21 +145,13 @@ def test_what_was_ingested_comes_back(ledger: Ledger) -> None:
     assert [d.digest for d in ledger.documents()] == [empty.digest, full.digest]
 
 
-def test_ingesting_twice_writes_nothing(ledger: Ledger) -> None:
-    items = [paper(f"sample:{n}") for n in range(7)] + [Failure("a", "line 9", "no id")]
+def test_ingesting_twice_changes_nothing(ledger: Ledger) -> None:
+    papers = [paper(f"sample:{n}") for n in range(7)]
+    items: list[Document | Failure] = [*papers, Failure("a", "line 9", "no id")]
     assert ledger.ingest("a", items, batch_size=3) == IngestCounts(new=7, failed=1)
-    ledger.save([read(items[0])], "reader@1")
+    ledger.save([read(papers[0])], "reader@1")
     before = dump(ledger)
-    with ledger._engine.connect() as connection:
-        watch = (
-            "PRAGMA data_version"
-            if connection.dialect.name == "sqlite"
-            else "SELECT sum(xact_commit) * 0 FROM pg_stat_database"
-        )
-        version = connection.exec_driver_sql(watch).scalar()
-        connection.rollback()
-        assert ledger.ingest("a", items, batch_size=3) == IngestCounts(same=7, failed=1)
-        assert connection.exec_driver_sql(watch).scalar() == version
+    assert ledger.ingest("a", items, batch_size=3) == IngestCounts(same=7, failed=1)
     assert dump(ledger) == before
 
 
@@ -246,6 +231,14 @@ def test_failures_that_do_not_happen_again_are_cleared(ledger: Ledger) -> None:
     ]
 
 
+@pytest.mark.parametrize("batch_size", [1, 10])
+def test_of_two_failures_at_one_place_the_first_stays(ledger: Ledger, batch_size: int) -> None:
+    failed = [Failure("a", "line 1", "broken"), Failure("a", "line 1", "beyond repair")]
+    for _ in range(2):
+        assert ledger.ingest("a", failed, batch_size=batch_size) == IngestCounts(failed=1)
+        assert ledger.failures() == failed[:1]
+
+
 def test_failures_in_parts_of_a_source_are_cleared_with_it(ledger: Ledger) -> None:
     ledger.ingest("a.zip", [Failure("a.zip!b.xml", "line 3", "broken", "parse"), paper()])
     assert ledger.failures() == [Failure("a.zip", "a.zip!b.xml line 3", "broken")]
@@ -272,7 +265,7 @@ def test_many_ids_are_no_problem(ledger: Ledger) -> None:
     assert ledger.ingest("a", items, batch_size=2000) == IngestCounts(new=2500)
     assert ledger.ingest("a", items, batch_size=2500) == IngestCounts(same=2500)
     ids = [d.id for d in items]
-    assert [d.id for d in ledger.documents(ids[::-1] + ["unknown"])] == ids
+    assert [d.id for d in ledger.documents([*ids[::-1], "unknown"])] == ids
     assert ledger.pending(READER) == ids
     ledger.save(map(read, items), "reader@1")
     assert [r.document.id for r in ledger.readings(ids)] == ids
@@ -314,6 +307,14 @@ def test_nothing_found_is_a_reading_too(ledger: Ledger) -> None:
     assert ledger.pending(READER) == ["sample:2"]
     assert ledger.pending({"biomed": "reader@2"}) == ["sample:1", "sample:2"]
     assert ledger.pending({"biomed": "reader@1", "ai": "reader@9"}) == ["sample:2"]
+
+
+def test_what_was_read_in_another_version_is_pending(ledger: Ledger) -> None:
+    ledger.ingest("a", [paper()])
+    ledger.save([read(paper())], "reader@1")
+    with ledger._writing() as connection:
+        connection.execute(text("UPDATE read_state SET digest = 'of an older text'"))
+    assert ledger.pending(READER) == ["sample:1"]
 
 
 def test_claims_that_differ_in_anything_survive(ledger: Ledger) -> None:
@@ -427,11 +428,21 @@ _TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=12) 
 
 
 @given(_TEXTS)
+@example("\x10d835 is what an escaped surrogate looks like")
 def test_every_text_can_be_stored(value: str) -> None:
     stored = escape(value)
     stored.encode("utf-8")
     assert "\0" not in stored
     assert unescape(stored) == value
+
+
+def test_text_that_no_database_takes_comes_back(ledger: Ledger) -> None:
+    odd = "NUL \0 DLE \x10 0000 lone \udcff two that would join \ud835\udc00"
+    document = paper(odd, odd, authors=(odd,), links=(("corrects", odd),), journal=odd)
+    ledger.ingest(odd, [document, Failure(odd, odd, odd)])
+    assert list(ledger.documents([odd])) == [document]
+    assert ledger.failures() == [Failure(odd, odd, odd)]
+    assert ledger.pending(READER) == [odd]
 
 
 @st.composite
@@ -460,7 +471,7 @@ def _readings(draw: st.DrawFn) -> Reading:
         one = st.sampled_from(mentions)
         signs = (st.sampled_from(["positive", "negative"]), st.sampled_from(["certain", "speculative"]))
         claim = st.builds(Relation, offset, offset, st.just(document.id), _TEXTS, one, one, score, _TEXTS, *signs)
-        claims = draw(st.lists(claim, max_size=3, unique_by=relation_uid))
+        claims = draw(st.lists(claim, max_size=3, unique_by=lambda r: replace(r, score=0)))
     return Reading(document, mentions=tuple(mentions), relations=tuple(claims))
 
 
@@ -551,11 +562,20 @@ def test_a_writer_that_waits_too_long_says_so(url: str, ledger: Ledger) -> None:
 
 def test_a_ledger_that_is_there_opens_fast(url: str) -> None:
     Ledger.open(url).close()
-    code = "import sys; from pipeline.ledger import Ledger; Ledger.open(sys.argv[1]).close(); assert 'alembic' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code, url], check=True, cwd=FOLDER)
-    began = time.perf_counter()
-    Ledger.open(url, create=False).close()
-    assert time.perf_counter() - began < 0.15
+    code = """
+    import sys
+    from pipeline.ledger import Ledger
+    Ledger.open(sys.argv[1]).close()
+    assert "alembic" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", dedent(code), url], check=True, cwd=FOLDER)
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        Ledger.open(url, create=False).close()
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 0.15
 
 
 def test_head_is_the_newest_revision() -> None:
@@ -593,14 +613,15 @@ def test_migrations_go_down_and_up(url: str, filled: bool) -> None:
         assert ledger.ingest("a", [paper()]) == IngestCounts(new=1)
 
 
-def test_a_migration_that_fails_leaves_the_ledger_as_it_was(url: str) -> None:
+def test_a_migration_that_is_given_up_leaves_the_ledger_as_it_was(url: str) -> None:
     from pipeline.migrations import downgrade
 
     with Ledger.open(url) as ledger:
         ledger.ingest("a", [paper()])
-        with pytest.raises(RuntimeError), writer(ledger._engine).begin() as connection:
+        with writer(ledger._engine).connect() as connection:
+            transaction = connection.begin()
             downgrade(connection, "base")
-            raise RuntimeError("in the middle")
+            transaction.rollback()
     with Ledger.open(url, create=False) as ledger:
         assert ledger.counts().documents == 1
 
@@ -683,13 +704,30 @@ def test_a_corrupt_file_says_so(tmp_path: Path, kept: float) -> None:
         ledger.ingest("a", [paper(f"sample:{n}", "text " * 200) for n in range(500)])
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)] + b"\xff" * 5000)
-    with pytest.raises(LedgerError, match="damaged"), Ledger.open(f"sqlite:///{path}") as ledger:
-        list(ledger.documents())
-        list(ledger.pending(READER))
+
+    def use() -> None:
+        with Ledger.open(f"sqlite:///{path}") as ledger:
+            list(ledger.documents())
+            ledger.pending(READER)
+
+    with pytest.raises(LedgerError, match="damaged"):
+        use()
+
+
+def test_ingesting_twice_does_not_write_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    items: list[Document | Failure] = [paper("text:1"), paper("text:2"), Failure("a", "line 9", "no id")]
+    with Ledger.open(f"sqlite:///{path}") as ledger, closing(sqlite3.connect(path)) as witness:
+        versions = []
+        for _ in range(3):
+            ledger.ingest("a", items, batch_size=2)
+            versions.append(witness.execute("PRAGMA data_version").fetchone())
+    assert versions[0] == versions[1] == versions[2]
 
 
 def test_the_file_is_in_write_ahead_mode_with_foreign_keys(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
+    Ledger.open(f"sqlite:///{path}").close()
     with Ledger.open(f"sqlite:///{path}") as ledger:
         with ledger._reading() as connection:
             found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]
