@@ -32,8 +32,8 @@ class EntityType:
 class RelationType:
     """A kind of claim: which types it joins, and the words that betray it in a sentence.
 
-    ``triggers`` are verbs in plain text, ``{s}`` and ``{o}`` standing for subject and object where the order is not
-    subject, trigger, object: ``"lowers"``, ``"reduction of {o} by {s}"``.
+    ``triggers`` are read by :mod:`extractors.triggers`: ``"reduce*"`` is a verb in all its forms, passive included;
+    ``"is linked to"`` stands between subject and object; ``"reduction of {o} by {s}"`` says where they stand.
     """
 
     name: str
