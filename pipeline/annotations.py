@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.text import split
-from pipeline.types import Mention, Reading, Relation
+from pipeline.types import Mention, Reading, Relation, Section
 
 Writer = Callable[[Iterable[Reading]], Iterator[str]]
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -116,7 +116,7 @@ def _bioc_document(reading: Reading) -> dict[str, Any]:
             ],
             "relations": [],
         }
-        for section in document.sections
+        for section in document.sections or (Section(0, len(document.text), "text"),)
     ]
     relations = [
         {
