@@ -356,6 +356,7 @@ def schedule(
     flow.serve(
         name=f"hypograph-{workspace.resolve().name}",
         cron=_cron(cron),
+        limit=1,  # a build that outlasts the pause is not overtaken by the next one
         parameters={"workspace": str(workspace.resolve()), "paths": [], "flags": _flags(store, reader, None)},
     )
 
