@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["fixtures_browser", "fixtures_neo4j", "fixtures_prefect", "fixtures_workspace"]
+
 ROOT = Path(__file__).parent.parent
 
 

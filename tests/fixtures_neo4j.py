@@ -21,18 +21,23 @@ SCRIPT = ROOT / "tools" / "neo4j_server.py"
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jSettings]:
+def neo4j_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of this session keeps its data."""
+    return tmp_path_factory.mktemp("neo4j")
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(neo4j_home: Path) -> Iterator[Neo4jSettings]:
     """How to connect to a fresh server; the test is skipped where its jars are not there."""
     if not LIB.is_dir():
         _missing("run `make neo4j` once (needs Java 17 or 21 and Maven)")
-    home = tmp_path_factory.mktemp("neo4j")
-    started = server("start", home)
+    started = server("start", neo4j_home)
     if started.returncode != 0:
         _missing(f"Neo4j does not start: {started.stderr}")
     try:
-        yield connection(server("env", home).stdout)
+        yield connection(server("env", neo4j_home).stdout)
     finally:
-        server("stop", home)
+        server("stop", neo4j_home)
 
 
 @pytest.fixture
