@@ -114,7 +114,7 @@ def parse_settings(table: Mapping[str, Any], *, base: Settings, source: str) -> 
             ),
             source,
         )
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise SettingsError(f"{source}: {error}") from error
 
 
