@@ -33,10 +33,11 @@ def _dictionary(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters)
 
 
 def _tagger(_: Domain, __: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
+    if "tagger" not in adapters:
+        return None
     from extractors.tagger import Tagger
 
-    name = adapters.get("tagger")
-    return Tagger.load(name) if name else None
+    return Tagger.load(adapters["tagger"])
 
 
 def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extractor | None:
@@ -46,10 +47,11 @@ def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extracto
 
 
 def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
+    if "relations" not in adapters:
+        return None
     from extractors.relations import RelationTagger
 
-    name = adapters.get("relations")
-    return RelationTagger.load(name, domain) if name else None
+    return RelationTagger.load(adapters["relations"], domain)
 
 
 def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor | None:
@@ -101,12 +103,14 @@ class Reader:
 
     def relate(self, readings: Sequence[Reading]) -> Iterator[Reading | Failure]:
         """Relations alone, between mentions that are given; corpus labels become the types of the domain."""
-        return self._guarded([self._in_own_types(reading) for reading in readings], self._relation_stages)
+        own = [self._in_own_types(reading) for reading in readings]
+        return self._guarded(own, lambda given: self._relation_stages(self.linker(given)))
 
     def _stages(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        """Link after every finder: what a vocabulary knows then stands against a guess that overlaps it."""
         for finder in self.finders:
-            readings = finder(readings)
-        return self._relation_stages(self.linker(readings))
+            readings = self.linker(finder(readings))
+        return self._relation_stages(readings)
 
     def _relation_stages(self, readings: Iterable[Reading]) -> Iterator[Reading]:
         for relater in self.relaters:

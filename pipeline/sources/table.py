@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-import pandas as pd
-
 from pipeline.errors import UsageError
 from pipeline.sources import fields
 from pipeline.sources.stream import HEAD, MAX_RECORD, Stream, Unreadable, check
@@ -95,6 +93,8 @@ def _is_header(cells: list[str]) -> bool:
 
 def _read_csv(stream: Stream, delimiter: str) -> Iterator[list[str]]:
     """Yield all rows, the header too; a row with more cells than the header comes as one marked cell."""
+    import pandas as pd  # noqa: PLC0415 -- takes over a second, and most readings hold no table
+
     # pandas' Python engine, the one that lets us keep bad rows, cuts cells with csv, whose limit is the process's.
     csv.field_size_limit(MAX_RECORD)
     try:
