@@ -7,37 +7,33 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from flows.options import (
+    HERE,
+    Columns,
+    Commands,
+    Domain,
+    Folder,
+    GraphFormat,
+    Reader,
+    ReaderName,
+    ReadingFormat,
+    Rows,
+    Store,
+    cron_line,
+    finish,
+    flags_of,
+    open_workspace,
+    pairs,
+    parameter,
+)
 from flows.printing import Format, print_object, print_rows, reading_row, to_json
 from flows.progress import say
-from pipeline.errors import HypographError, InputError, UsageError
-
-if TYPE_CHECKING:
-    from flows.workspace import Workspace
-
-FAILED = 1
-"""Exit code of work that was done but for some documents."""
-
-
-class Commands(TyperGroup):
-    """Turns errors raised on purpose into one line on stderr and their exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except HypographError as error:
-            say(f"error: {error}")
-            raise typer.Exit(error.exit_code) from error
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- in the order of work, not of letters
-        return list(self.commands)
-
+from pipeline.errors import UsageError
 
 app = typer.Typer(
     cls=Commands,
@@ -49,41 +45,6 @@ app = typer.Typer(
 )
 vocab = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Concept indexes that mentions are linked to.")
 app.add_typer(vocab, name="vocab")
-
-
-class StoreName(StrEnum):
-    memory = "memory"
-    neo4j = "neo4j"
-
-
-class ReaderName(StrEnum):
-    best = "best"
-    fast = "fast"
-
-
-class GraphFormat(StrEnum):
-    graphml = "graphml"
-    gexf = "gexf"
-    csv = "csv"
-    jsonl = "jsonl"
-
-
-class ReadingFormat(StrEnum):
-    pubtator = "pubtator"
-    bioc = "bioc"
-    jsonl = "jsonl"
-    scierc = "scierc"
-
-
-Folder = Annotated[Path, typer.Option("--workspace", "-w", help="Folder of the workspace.")]
-Store = Annotated[StoreName | None, typer.Option("--store", help="Where the graph is; default: as the workspace says.")]
-Rows = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")]
-Domain = Annotated[str | None, typer.Option("--domain", help="Domain pack: a name, or a .toml file.")]
-Reader = Annotated[ReaderName | None, typer.Option("--reader", help="Which models read.")]
-Columns = Annotated[
-    list[str] | None, typer.Option("--column", help="For tables: KEY=HEADER, such as title='Article Title'.")
-]
-HERE = Path()
 
 
 @app.command()
@@ -111,12 +72,12 @@ def ingest(
     from pipeline.ledger import IngestCounts
 
     total = IngestCounts()
-    with _open(workspace, domain=domain) as opened:
+    with open_workspace(workspace, domain=domain) as opened:
         for path, field in tasks.corpora(opened, paths):
-            total += tasks.ingest(opened, [path], field, columns=_pairs(column or [], "--column"))
+            total += tasks.ingest(opened, [path], field, columns=pairs(column or [], "--column"))
     counts = {"new": total.new, "changed": total.changed, "same": total.same, "failed": total.failed}
     print_object(counts, format_)
-    _finish(counts)
+    finish(total.failed)
 
 
 @app.command()
@@ -133,15 +94,18 @@ def build(
     """Ingest, extract, link, assemble and load: papers to graph."""
     from flows.quiet import at_home
 
+    flags = flags_of(store, reader, domain)
+    with open_workspace(workspace, **flags) as opened:
+        opened.check_store()
     at_home(os.environ)
     from flows.build import run
 
     folder = str(workspace.resolve())
-    result = run(folder, [str(path.resolve()) for path in paths or []], _flags(store, reader, domain))
+    result = run(folder, [str(path.absolute()) for path in paths or []], flags)
     if not result["new"] and not result["changed"] and not result["failed"]:
         say("nothing changed")
     print_object(result, format_)
-    _finish(result)
+    finish(result["failed"])
 
 
 @app.command()
@@ -163,7 +127,7 @@ def extract(
     indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
     opened = open_reader(domain, indexes, (reader or ReaderName.best).value)
     failed = extract_to(output, format_.value, paths, reader=opened, gold_entities=gold_entities)
-    _finish({"failed": failed})
+    finish(failed, listed=False)
 
 
 @app.command()
@@ -183,7 +147,7 @@ def text(
             say(f"failed: {item.source}: {item.place}: {item.reason}")
         else:
             sys.stdout.write(to_json(reading_row(split(item))) + "\n")
-    _finish({"failed": failed})
+    finish(failed, listed=False)
 
 
 @app.command()
@@ -197,8 +161,8 @@ def query(
     format_: Rows = Format.table,
 ) -> None:
     """Ask the graph in Cypher."""
-    params = {key: _value(value) for key, value in _pairs(param or [], "--param").items()}
-    with _open(workspace, store=store) as opened:
+    params = {key: parameter(value) for key, value in pairs(param or [], "--param").items()}
+    with open_workspace(workspace, store=store) as opened:
         table = opened.store.query(cypher, params, timeout=timeout, limit=limit)
     print_rows(table.dicts(), format_, columns=table.columns)
     if table.truncated:
@@ -216,7 +180,7 @@ def neighbors(
     """What an entity is joined with."""
     from graph import query as questions
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         rows = questions.neighbors(opened.store, name, limit=top)
     print_rows(rows, format_, columns=("direction", "predicate", "uid", "name", "belief", "state", "edge"))
 
@@ -233,7 +197,7 @@ def paths(
     """Ways from one entity to another, the surest first."""
     from graph import query as questions
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         rows = questions.paths(opened.store, a, b, top=top)
     if format_ is not Format.json:
         rows = [{"belief": row["belief"], "path": " – ".join(row["names"])} for row in rows]
@@ -250,7 +214,7 @@ def evidence(
     """The sentences behind an edge."""
     from graph import query as questions
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         rows = questions.evidence(opened.store, edge)
     print_rows(rows, format_)
 
@@ -260,14 +224,14 @@ def stats(workspace: Folder = HERE, store: Store = None, format_: Rows = Format.
     """Counts of what the workspace holds."""
     from flows import tasks
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         print_object(tasks.statistics(opened), format_)
 
 
 @app.command()
 def failures(workspace: Folder = HERE, format_: Rows = Format.table) -> None:
     """What could not be read, where, and why."""
-    with _open(workspace) as opened:
+    with open_workspace(workspace) as opened:
         rows = [
             {"source": row.source, "place": row.place, "reason": row.reason, "stage": row.stage}
             for row in opened.ledger.failures()
@@ -278,7 +242,7 @@ def failures(workspace: Folder = HERE, format_: Rows = Format.table) -> None:
 @app.command()
 def digest(workspace: Folder = HERE, store: Store = None) -> None:
     """One hash of the whole graph, equal wherever the same graph is."""
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         sys.stdout.write(opened.store.digest() + "\n")
 
 
@@ -297,7 +261,7 @@ def hypothesize(
     from flows.hypothesize import hypothesize as suggest
     from flows.hypothesize import summary
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         rows = suggest(opened, source=source, target=target, relation=relation, top=top, as_of=as_of)
     print_rows(rows if format_ is Format.json else [summary(row) for row in rows], format_)
     if not rows:
@@ -314,7 +278,7 @@ def export(
     """Write the graph for other tools."""
     from graph.export import export as write
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         write(opened.store.load(), format_.value, sys.stdout.buffer if output == "-" else Path(output))
     if output != "-":
         say(f"wrote {output}")
@@ -333,7 +297,7 @@ def report(
     """Write one self-contained page: numbers, hypotheses, and a picture of the graph to explore."""
     from flows.report import report_to
 
-    with _open(workspace, store=store) as opened:
+    with open_workspace(workspace, store=store) as opened:
         report_to(output, opened, questions=question or [], top=top)
     say(f"wrote {output}")
 
@@ -348,16 +312,17 @@ def schedule(
     """Serve the build of the workspace's corpora on a schedule, until stopped."""
     from flows.quiet import at_home
 
+    with open_workspace(workspace, store=store) as opened:
+        opened.check_store()
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     at_home(os.environ)
     from flows.build import build as flow
 
-    with _open(workspace, store=store):
-        pass
     flow.serve(
         name=f"hypograph-{workspace.resolve().name}",
-        cron=_cron(cron),
+        cron=cron_line(cron),
         limit=1,  # a build that outlasts the pause is not overtaken by the next one
-        parameters={"workspace": str(workspace.resolve()), "paths": [], "flags": _flags(store, reader, None)},
+        parameters={"workspace": str(workspace.resolve()), "paths": [], "flags": flags_of(store, reader, None)},
     )
 
 
@@ -379,46 +344,3 @@ def vocab_build(
     out = workspace / "vocab" / f"{name}.vocab"
     out.parent.mkdir(parents=True, exist_ok=True)
     print_object(asdict(make(name, files, out, type=type_)), format_)
-
-
-def _open(folder: Path, **flags: Any) -> Workspace:
-    from flows.workspace import Workspace
-
-    if not folder.is_dir():
-        raise InputError(f"no workspace {folder}: make one with `hypograph init {folder}`")
-    plain = {key: value.value if isinstance(value, Enum) else value for key, value in flags.items()}
-    return Workspace.open(folder, **plain)
-
-
-def _flags(store: StoreName | None, reader: ReaderName | None, domain: str | None) -> dict[str, str | None]:
-    return {"store": store and store.value, "reader": reader and reader.value, "domain": domain}
-
-
-def _finish(counts: dict[str, Any]) -> None:
-    if counts["failed"]:
-        say(f"{counts['failed']} could not be read: see `hypograph failures`")
-        raise typer.Exit(FAILED)
-
-
-def _pairs(items: list[str], option: str) -> dict[str, str]:
-    """``["k=v"]`` as a mapping."""
-    for item in items:
-        if "=" not in item.strip("="):
-            raise UsageError(f"{option} {item!r}: expected KEY=VALUE")
-    return dict(item.split("=", 1) for item in items)
-
-
-def _value(text_: str) -> Any:
-    """A parameter: JSON where it is JSON (numbers, lists, true), else the text itself."""
-    import json
-
-    try:
-        return json.loads(text_)
-    except ValueError:
-        return text_
-
-
-def _cron(text_: str) -> str:
-    if len(text_.split()) not in (5, 6):
-        raise UsageError(f"--cron {text_!r}: expected five fields, such as '0 3 * * *'")
-    return text_

@@ -84,6 +84,11 @@ class Workspace:
         found = (vocabulary.concept(concept_id) for vocabulary in self.vocabularies)
         return next((concept for concept in found if concept is not None), None)
 
+    def check_store(self) -> None:
+        """Raise ServiceError now where a server is away, not after an hour of reading."""
+        if self.settings.store == "neo4j":
+            self.store.query("RETURN 1 AS one")
+
     def close(self) -> None:
         for name in ("ledger", "store"):
             if name in self.__dict__:
