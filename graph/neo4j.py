@@ -108,7 +108,8 @@ class Neo4jStore:
                 yield session
         except (exceptions.ServiceUnavailable, exceptions.SessionExpired) as error:
             raise ServiceError(
-                f"{where} does not answer: start it (`make neo4j`), or set NEO4J_URI to one that runs: {error}"
+                f"{where} does not answer: start it (`make neo4j`), or set NEO4J_URI to one that runs "
+                f"({str(error).partition(chr(10))[0]})"
             ) from error
         except exceptions.Neo4jError as error:
             advice = f"fails: {error.message}"

@@ -11,6 +11,10 @@ pytest_plugins = ["fixtures_browser", "fixtures_neo4j", "fixtures_prefect", "fix
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden with what comes out now")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's own folder."""

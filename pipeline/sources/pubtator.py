@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.sources.fields import each, storable
 from pipeline.sources.stream import Stream, Unreadable, check, lines
@@ -49,7 +49,7 @@ def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
 def read_annotated(stream: Stream, name: str) -> Iterator[Reading | Failure]:
     """Documents with their gold mentions and relations; an annotation that does not fit is a Failure of its own.
 
-    Relations hold between concepts: their subject and object are the first mention of each.
+    Relations hold between concepts: their subject and object are the first mention of each, with that concept alone.
     """
     for block in _blocks(stream):
         for document in each([(block.at(block.number), block)], _document, name):
@@ -111,7 +111,7 @@ def _annotated(document: Document, block: _Block, name: str) -> Iterator[Reading
     claims = [row for row in rows if row not in spans]
     read = list(each(spans, lambda cells: _mention(cells, document), name))
     mentions = sorted((m for m in read if isinstance(m, Mention)), key=lambda m: (m.start, m.end))
-    first = {grounding.concept_id: m for m in reversed(mentions) for grounding in m.groundings}
+    first = {g.concept_id: replace(m, groundings=(g,)) for m in reversed(mentions) for g in m.groundings}
     related = list(each(claims, lambda cells: _relation(cells, document, first), name))
     relations = tuple(relation for relation in related if isinstance(relation, Relation))
     yield Reading(document, mentions=tuple(mentions), relations=relations)
