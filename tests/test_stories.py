@@ -58,10 +58,19 @@ def test_what_was_confirmed_since_is_no_longer_new(sample: Path, disease: str, r
     assert known["known"]
 
 
-def test_transformers_meet_image_classification(sample: Path) -> None:
-    found = links(sample, "AI:transformer", 2018, top=10)
-    assert "AI:image-classification" in found
-    assert found["AI:image-classification"]["relation"] == "USED-FOR"
+@pytest.mark.parametrize(
+    ("source", "year", "target", "intermediates"),
+    [
+        ("AI:transformer", 2018, "AI:image-classification", {"residual connection", "dropout"}),
+        ("ASTRO:gamma-ray-burst", 1983, "ASTRO:neutron-star-merger", {"pulsar"}),
+    ],
+)
+def test_the_other_stories_are_found_too(
+    sample: Path, source: str, year: int, target: str, intermediates: set[str]
+) -> None:
+    found = links(sample, source, year, top=10)
+    assert target in found
+    assert intermediates <= via(found[target])
 
 
 def test_the_answer_comes_from_the_early_papers_alone(sample: Path, own_sample: Path) -> None:

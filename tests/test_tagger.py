@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_readers import random_adapter, tiny_encoder
 
+from extractors.adapters.train_biomed import read
+from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger, joined
 from extractors.tags import tag_names
 from extractors.train_tagger import partial_tags, tag_examples
@@ -129,9 +131,6 @@ def test_the_shipped_tagger_finds_a_drug_and_what_it_did(biomed: Tagger) -> None
 
 
 def test_the_shipped_tagger_still_reads_real_abstracts(biomed: Tagger, shared_data: Path) -> None:
-    from extractors.adapters.train_biomed import mention_f1, read
-    from pipeline.domains import load_domain
-
-    gold = read(shared_data / "bc5cdr/CDR_DevelopmentSet.PubTator.txt", load_domain("biomed"))[:40]
+    gold = read(shared_data / "bc5cdr/CDR_DevelopmentSet.PubTator.txt")[:40]
     found = list(biomed(replace(reading, mentions=()) for reading in gold))
     assert mention_f1(gold, found, frozenset({"Chemical", "Disease"})) > 78

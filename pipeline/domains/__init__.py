@@ -41,11 +41,14 @@ class RelationType:
     subject: tuple[str, ...] = ()
     object: tuple[str, ...] = ()
     symmetric: bool = False
+    same_type: bool = False
     labels: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
 
     def joins(self, subject: str, object_: str) -> bool:
         """Whether the relation may hold between entities of these types, in this order."""
+        if self.same_type and subject != object_:
+            return False
         straight = subject in self.subject and object_ in self.object
         return straight or (self.symmetric and object_ in self.subject and subject in self.object)
 
@@ -150,6 +153,7 @@ def _relation(name: str, row: dict[str, Any], types: set[str]) -> RelationType:
         subject=subject,
         object=object_,
         symmetric=bool(row.get("symmetric", False)),
+        same_type=bool(row.get("same_type", False)),
         labels=tuple(row.get("labels", ())),
         triggers=tuple(row.get("triggers", ())),
     )
