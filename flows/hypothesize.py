@@ -34,6 +34,7 @@ def hypothesize(
         target=resolve(workspace.store, target) if target else None,
         relation=relation,
         top=top,
+        signs=workspace.signs,
     )
     return [as_row(graph, row) for row in found]
 

@@ -23,7 +23,7 @@ def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top
     """
     packs = [load_domain(name) for name in workspace.domains]
     groups = [answer(workspace, question, top) for question in questions] or [
-        ("New links in the whole graph", discover(network(workspace), top=top))
+        ("New links in the whole graph", discover(network(workspace), top=top, signs=workspace.signs))
     ]
     write_report(
         path,
@@ -46,7 +46,7 @@ def answer(workspace: Workspace, question: str, top: int) -> tuple[str, list[Hyp
     uid = resolve(workspace.store, name)
     graph = network(workspace, year)
     words = f"New links of {graph.nodes[uid]['name']}" + ("" if year is None else f" as of {year}")
-    return words, discover(graph, source=uid, top=top)
+    return words, discover(graph, source=uid, top=top, signs=workspace.signs)
 
 
 def split_question(question: str) -> tuple[str, int | None]:

@@ -75,6 +75,12 @@ class Workspace:
             symmetric=frozenset(r.name for pack in packs for r in pack.relations if r.symmetric),
         )
 
+    @property
+    def signs(self) -> dict[str, int]:
+        """Whether a predicate raises (1) or lowers (-1), as far as the packs of these papers tell."""
+        packs = [load_domain(name) for name in self.domains]
+        return {relation.name: relation.sign for pack in packs for relation in pack.relations}
+
     def reader(self, domain: str) -> Reader:
         """The reader of a field over the vocabularies of this workspace; the same one at every call."""
         return _reader(domain, self.settings.vocabularies, self.settings.reader)

@@ -81,6 +81,24 @@ def test_types_that_no_edge_joins_are_no_candidates() -> None:
     assert discover(without, source="d_raynaud") == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "relation"),
+    [
+        ("LOWERS", "RAISES", "LOWERS"),
+        ("RAISES", "RAISES", "RAISES"),
+        ("LOWERS", "LOWERS", "RAISES"),
+        ("WITH", "LOWERS", "LOWERS"),
+    ],
+)
+def test_the_supposed_relation_follows_the_signs_of_the_hops(first: str, second: str, relation: str) -> None:
+    known = [(f"c{n}", predicate, f"d{n}") for n, predicate in enumerate(("RAISES", "RAISES", "LOWERS"))]
+    graph = network(("c_oil", first, "viscosity"), ("d_raynaud", second, "viscosity"), *known)
+    (found,) = discover(graph, source="d_raynaud", signs={"LOWERS": -1, "RAISES": 1})
+    assert (found.target, found.relation, found.inverse) == ("c_oil", relation, True)
+    (blind,) = discover(graph, source="d_raynaud")
+    assert blind.relation == "RAISES", "the commonest, where no signs are known"
+
+
 def test_an_unknown_relation_is_refused_with_what_there_is() -> None:
     with pytest.raises(UsageError, match=r"'CURES'.*LOWERS, RAISES, TREATS"):
         discover(network(*SWANSON), source="d_raynaud", relation="CURES")

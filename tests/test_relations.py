@@ -213,7 +213,14 @@ def test_an_adapter_that_lacks_a_setting_is_refused(tagger: RelationTagger, tmp_
     broken = json.loads((adapter / "adapter.json").read_text("utf-8"))
     del broken["pairs"]
     (adapter / "adapter.json").write_text(json.dumps(broken), "utf-8")
-    with pytest.raises(AdapterError, match="pairs"):
+    with pytest.raises(AdapterError, match="lacks pairs"):
+        RelationTagger.load(adapter, BIOMED)
+
+
+def test_an_adapter_without_a_threshold_is_refused(tagger: RelationTagger, tmp_path: Path) -> None:
+    given = config(tagger.scheme.markers, thresholds={"INDUCES": 0.5})
+    adapter = random_adapter(tmp_path / "a", tagger.encoder, 2, given)
+    with pytest.raises(AdapterError, match="no threshold for Association"):
         RelationTagger.load(adapter, BIOMED)
 
 

@@ -324,7 +324,6 @@ def where(page: Page, uid: str) -> Position:
     return page.evaluate(script, uid)  # type: ignore[no-any-return]
 
 
-@pytest.mark.needs_chromium
 def test_search_and_click_show_the_evidence(page: Page) -> None:
     page.fill("#search", "raynaud")
     page.keyboard.press("Enter")
@@ -338,7 +337,6 @@ def test_search_and_click_show_the_evidence(page: Page) -> None:
     assert panel.locator(".negative").count() == 1
 
 
-@pytest.mark.needs_chromium
 def test_nodes_and_edges_of_the_canvas_can_be_clicked(page: Page) -> None:
     page.locator("#canvas").scroll_into_view_if_needed()
     page.locator("#canvas").click(position=where(page, edge_uid("G1", "CAUSES", "D1")))
@@ -350,7 +348,6 @@ def test_nodes_and_edges_of_the_canvas_can_be_clicked(page: Page) -> None:
     assert "Choose a concept" in page.locator("#panel").inner_text()
 
 
-@pytest.mark.needs_chromium
 def test_the_wheel_zooms_only_what_has_the_focus(page: Page) -> None:
     canvas = page.locator("#canvas")
     canvas.scroll_into_view_if_needed()
@@ -368,7 +365,6 @@ def test_the_wheel_zooms_only_what_has_the_focus(page: Page) -> None:
     assert page.evaluate(zoom) < near
 
 
-@pytest.mark.needs_chromium
 def test_filters_change_what_is_shown(page: Page) -> None:
     assert shown(page) == "6 of 6 concepts, 5 of 5 claims shown"
     page.get_by_role("checkbox", name="contested").uncheck()
@@ -383,7 +379,6 @@ def test_filters_change_what_is_shown(page: Page) -> None:
     assert shown(page) == "6 of 6 concepts, 5 of 5 claims shown"
 
 
-@pytest.mark.needs_chromium
 def test_a_hypothesis_lights_its_path_whatever_the_filters_say(page: Page) -> None:
     page.locator("#belief").fill("1")
     assert shown(page).startswith("0 of 6")
@@ -398,14 +393,12 @@ def test_a_hypothesis_lights_its_path_whatever_the_filters_say(page: Page) -> No
     assert page.evaluate("hypograph.cy.elements('.near, .hypothesis').length") == 0
 
 
-@pytest.mark.needs_chromium
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_runs_out_of_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.needs_chromium
 def test_the_picture_is_printed_and_what_was_closed_closes_again(page: Page, tmp_path: Path) -> None:
     page.locator("summary").first.click()
     page.pdf(path=tmp_path / "report.pdf")

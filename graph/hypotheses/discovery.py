@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
 
-from graph.hypotheses.ties import Ties, abc, degree, path_strength, predicate_for, score_pairs, sentences, tie
+from graph.hypotheses.ties import Ties, abc, degree, path_strength, predicate_for, score_pairs, sentences, sign_of, tie
 from pipeline.types import Evidence
 
 
@@ -33,8 +33,9 @@ class Path:
 class Hypothesis:
     """A link that no paper states yet (unless ``known``), with why it is supposed.
 
-    ``score`` is in (0, 1]; ``relation`` is what most often joins such types, and ``inverse`` says that it points from
-    target to source; ``degree_rank`` is the place among the same candidates by degree alone.
+    ``score`` is in (0, 1]; ``relation`` is what most often joins such types, of the sign that the paths tell, and
+    ``inverse`` says that it points from target to source; ``degree_rank`` is the place among the same candidates by
+    degree alone.
     """
 
     rank: int
@@ -56,25 +57,32 @@ def discover(
     relation: str | None = None,
     top: int = 10,
     paths: int = 5,
+    signs: Mapping[str, int] | None = None,
 ) -> list[Hypothesis]:
     """Rank new links, best first: from one concept, between two, or over the whole graph.
 
-    ``relation`` keeps the pairs whose types that predicate is known to join. Equal scores are ordered by degree,
-    then by id, so that the ranking is the same everywhere. Raises UsageError for a relation that no edge has.
+    ``signs`` tell of predicates whether they raise (1) or lower (-1), as domain packs do; the relation that is supposed
+    follows from them. ``relation`` keeps the pairs whose types that predicate is known to join. Equal scores are
+    ordered by degree, then by id, so that the ranking is the same everywhere. Raises UsageError for a relation that no
+    edge has.
     """
     ties = tie(graph)
-    predicate = predicate_for(graph, relation)
+    predicate = predicate_for(graph, only=relation, signs=signs)
     closed = source is not None and target is not None
     pairs = ((source, target),) if source and target else _candidates(graph, ties, source or target)
     oriented = ((a, c) if source or not target else (c, a) for a, c in pairs)
-    wanted = [(a, c) for a, c in oriented if closed or predicate(a, c)]
+    wanted = [(a, c) for a, c in oriented if closed or predicate(a, c, 0)]
     by_degree = degree(ties)
     scored = list(score_pairs(wanted, abc(ties)))
     best = heapq.nsmallest(top, scored, key=lambda row: (-row[2], -by_degree(row[0], row[1]), row[0], row[1]))
     baseline = sorted((-value, a, c) for a, c, value in score_pairs(((a, c) for a, c, _ in scored), by_degree))
     place = {(a, c): rank for rank, (_, a, c) in enumerate(baseline, 1)}
+
+    def supposed(a: str, c: str) -> tuple[str, bool]:
+        return predicate(a, c, sign_of(graph, ties, a, c, signs or {})) or (relation or "", False)
+
     return [
-        _explain(graph, ties, rank, (a, c, score), predicate(a, c) or (relation or "", False), place[(a, c)], paths)
+        _explain(graph, ties, rank, (a, c, score), supposed(a, c), place[(a, c)], paths)
         for rank, (a, c, score) in enumerate(best, 1)
     ]
 

@@ -78,16 +78,18 @@ def path_strength(ties: Ties, a: str, b: str, c: str) -> float:
 
 def sentences(graph: nx.MultiDiGraph, a: str, b: str) -> list[tuple[dict[str, Any], Evidence]]:
     """The evidence that ties two concepts, best first: (edge attributes, evidence)."""
-    edges = [*_between(graph, a, b), *_between(graph, b, a)]
-    rows = [(edge, row) for edge in edges for row in edge["evidence"] if row.polarity == "positive"]
+    rows = [(edge, row) for edge in _all_between(graph, a, b) for row in edge["evidence"] if row.polarity == "positive"]
     return sorted(rows, key=lambda pair: (pair[1].certainty, -pair[0]["belief"], -pair[1].score, pair[1].uid))
 
 
-def predicate_for(graph: nx.MultiDiGraph, only: str | None = None) -> Callable[[str, str], tuple[str, bool] | None]:
-    """The commonest predicate between two types, and whether it points from the second to the first.
+def predicate_for(
+    graph: nx.MultiDiGraph, *, only: str | None = None, signs: Mapping[str, int] | None = None
+) -> Callable[[str, str, int], tuple[str, bool] | None]:
+    """The commonest predicate between the types of two concepts, and whether it points from the second to the first.
 
-    None where the graph knows no edge between such types, or none of the predicate ``only``: then no hypothesis joins
-    them either. Raises UsageError for a predicate that no edge has.
+    A predicate of the given sign goes before commoner ones; None where the graph knows no edge between such types, or
+    none of the predicate ``only``: then no hypothesis joins them either. Raises UsageError for a predicate that no
+    edge has.
     """
     seen: dict[tuple[str, str], Counter[tuple[str, bool]]] = defaultdict(Counter)
     predicates = {predicate for _, _, predicate in graph.edges(data="predicate")}
@@ -100,11 +102,42 @@ def predicate_for(graph: nx.MultiDiGraph, only: str | None = None) -> Callable[[
         seen[types][(edge["predicate"], False)] += 1
         seen[types[::-1]][(edge["predicate"], True)] += 1
 
-    def choose(first: str, second: str) -> tuple[str, bool] | None:
-        counts = seen.get((graph.nodes[first]["type"], graph.nodes[second]["type"]))
-        return min(counts, key=lambda key: (-counts[key], key)) if counts else None
+    def choose(first: str, second: str, sign: int = 0) -> tuple[str, bool] | None:
+        counts = seen.get((graph.nodes[first]["type"], graph.nodes[second]["type"]), Counter[tuple[str, bool]]())
+
+        def order(key: tuple[str, bool]) -> tuple[bool, int, tuple[str, bool]]:
+            return sign != 0 and (signs or {}).get(key[0], 0) != sign, -counts[key], key
+
+        return min(counts, key=order, default=None)
 
     return choose
+
+
+def sign_of(graph: nx.MultiDiGraph, ties: Ties, a: str, c: str, signs: Mapping[str, int]) -> int:
+    """Whether two concepts should rise together (1) or against each other (-1), by all that joins them; 0 unknown.
+
+    Signs multiply along a path, as in causal graphs: what lowers a thing that comes with a disease should relieve it.
+    The most believed edge of a hop gives its sign; one that tells none counts half, and as if the two go together.
+    """
+
+    def hop(one: str, other: str) -> int:
+        edges = _all_between(graph, one, other)
+        return max((edge["belief"] * (abs(sign) or 0.5), sign) for edge in edges for sign in (_sign(edge, signs),))[1]
+
+    total = 0.0
+    for b in sorted(ties.get(a, {}).keys() & ties.get(c, {}).keys()):
+        first, second = hop(a, b), hop(b, c)
+        if first or second:
+            total += math.copysign(path_strength(ties, a, b, c), (first or 1) * (second or 1))
+    return (total > 0) - (total < 0)
+
+
+def _sign(edge: Mapping[str, Any], signs: Mapping[str, int]) -> int:
+    return signs.get(edge["predicate"], 0)
+
+
+def _all_between(graph: nx.MultiDiGraph, a: str, b: str) -> list[dict[str, Any]]:
+    return [*_between(graph, a, b), *_between(graph, b, a)]
 
 
 def _between(graph: nx.MultiDiGraph, a: str, b: str) -> list[dict[str, Any]]:

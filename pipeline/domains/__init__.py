@@ -32,6 +32,7 @@ class EntityType:
 class RelationType:
     """A kind of claim: which types it joins, and the words that betray it in a sentence.
 
+    ``sign`` is 1 where more of the subject means more of the object, -1 where it means less, 0 where it does not tell.
     ``triggers`` are read by :mod:`extractors.triggers`: ``"reduce*"`` is a verb in all its forms, passive included;
     ``"is linked to"`` stands between subject and object; ``"reduction of {o} by {s}"`` says where they stand.
     """
@@ -42,6 +43,7 @@ class RelationType:
     object: tuple[str, ...] = ()
     symmetric: bool = False
     same_type: bool = False
+    sign: int = 0
     labels: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
 
@@ -154,6 +156,13 @@ def _relation(name: str, row: dict[str, Any], types: set[str]) -> RelationType:
         object=object_,
         symmetric=bool(row.get("symmetric", False)),
         same_type=bool(row.get("same_type", False)),
+        sign=_sign(name, row.get("sign", 0)),
         labels=tuple(row.get("labels", ())),
         triggers=tuple(row.get("triggers", ())),
     )
+
+
+def _sign(relation: str, value: object) -> int:
+    if value not in (-1, 0, 1):
+        raise KeyError(f"relation {relation} has sign {value!r}: use -1, 0 or 1")
+    return int(value)
