@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 
+from extractors.adapters import fingerprint
 from extractors.base import Extractor
 from pipeline.domains import Domain
 from pipeline.errors import HypographError
@@ -32,12 +34,29 @@ def _dictionary(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters)
     return Dictionary(vocabularies, domain.types) if vocabularies else None
 
 
+class Lazy:
+    """An extractor that is loaded when the first reading comes; its fingerprint is known before."""
+
+    def __init__(self, fingerprint: str, load: Callable[[], Extractor]) -> None:
+        self.fingerprint = fingerprint
+        self._load = cache(load)
+
+    def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        for first in (stream := iter(readings)):
+            yield from self._load()(chain([first], stream))
+
+
 def _tagger(_: Domain, __: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
     if "tagger" not in adapters:
         return None
-    from extractors.tagger import Tagger
+    name = adapters["tagger"]
 
-    return Tagger.load(adapters["tagger"])
+    def load() -> Extractor:
+        from extractors.tagger import Tagger
+
+        return Tagger.load(name)
+
+    return Lazy(fingerprint("tagger", name), load)
 
 
 def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extractor | None:
@@ -49,9 +68,14 @@ def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extracto
 def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
     if "relations" not in adapters:
         return None
-    from extractors.relations import RelationTagger
+    name = adapters["relations"]
 
-    return RelationTagger.load(adapters["relations"], domain)
+    def load() -> Extractor:
+        from extractors.relations import RelationTagger
+
+        return RelationTagger.load(name, domain)
+
+    return Lazy(fingerprint("relations", name, domain.fingerprint), load)
 
 
 def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor | None:

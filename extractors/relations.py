@@ -1,0 +1,206 @@
+"""Relations by token classification: the subject is marked in the text, and the markers of its objects are tagged.
+
+One pass a subject: each of its mentions stands between an opening and a closing marker of its type, each mention of
+a possible object behind an opening marker. The model gives such a marker one score a relation; an object's score is
+the log-sum-exp over its mentions, so that one clear statement is enough. (Marked subjects with packed objects come
+from PL-Marker, Ye et al., ACL 2022; the pooling over mentions from BRAN, Verga et al., NAACL 2018.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from extractors.adapter import Adapter, TokenClassifier, load_model, predict, read_adapter
+from extractors.adapters import fingerprint
+from extractors.encoder import Encoder
+from extractors.marking import Entity, Scheme, passes
+from extractors.tags import Floats, cut
+from pipeline.domains import Domain, RelationType
+from pipeline.errors import AdapterError
+from pipeline.types import Mention, Reading, Relation
+
+
+class RelationTagger:
+    """An :class:`extractors.base.Extractor` that adds relations between the mentions of a reading.
+
+    It reads what the adapter was trained on and the domain pack allows. ``batch_tokens`` bounds the pieces in one
+    pass of the encoder, ``ahead`` is how many readings are read before the first is given back. Two entities that
+    are named further apart than a window, sentences without a marker not counted, are not compared.
+    """
+
+    batch_tokens = 4096
+    ahead = 16
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        model: TokenClassifier,
+        scheme: Scheme,
+        domain: Domain,
+        *,
+        thresholds: Mapping[str, float],
+        fingerprint: str,
+    ) -> None:
+        self.encoder = encoder
+        self.model = model
+        self.scheme = scheme
+        self.kinds = relation_types(scheme, domain)
+        self.thresholds = thresholds
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def load(
+        cls, name: str | Path, domain: Domain, *, encoder: Encoder | None = None, device: str = "auto"
+    ) -> RelationTagger:
+        """Load an adapter by name or folder; raises AdapterError where it does not fit the encoder or the domain."""
+        adapter = read_adapter(name, kind="relations")
+        scheme = read_scheme(adapter)
+        encoder, model = load_model(adapter, len(scheme.relations), encoder=encoder, device=device)
+        thresholds = adapter.config["thresholds"]
+        own = fingerprint("relations", name, domain.fingerprint)
+        return cls(encoder, model, scheme, domain, thresholds=thresholds, fingerprint=own)
+
+    def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        stream = iter(readings)
+        while chunk := list(islice(stream, self.ahead)):
+            for reading, scored in zip(chunk, self.scores(chunk), strict=True):
+                found = tuple(self._relations(reading, scored))
+                yield replace(reading, relations=(*reading.relations, *found)) if found else reading
+
+    def scores(self, readings: Sequence[Reading]) -> list[list[tuple[Entity, Entity, Floats]]]:
+        """For each reading the pairs of entities that may be related, with a probability a relation."""
+        texts = cut(self.encoder.tokenizer, [reading.document.text for reading in readings])
+        jobs = [
+            (at, marked)
+            for at, (reading, pieces) in enumerate(zip(readings, texts, strict=True))
+            for marked in passes(reading, pieces, self.scheme)
+        ]
+        best: list[dict[tuple[Entity, Entity], Floats]] = [{} for _ in readings]
+        for number, logits in predict(self.model, self.encoder, [m.ids for _, m in jobs], tokens=self.batch_tokens):
+            at, marked = jobs[number]
+            for object_, places in zip(marked.objects, marked.places, strict=True):
+                score = logits[list(places)].logsumexp(0).sigmoid().numpy()
+                pair = (marked.subject, object_)
+                best[at][pair] = np.maximum(best[at].get(pair, 0.0), score)
+        return [[(*pair, found[pair]) for pair in sorted(found, key=_place)] for found in best]
+
+    def _relations(self, reading: Reading, scored: Sequence[tuple[Entity, Entity, Floats]]) -> Iterator[Relation]:
+        for subject, object_, row in scored:
+            open_ = [
+                told and kind.joins(subject.type, object_.type)
+                for told, kind in zip(self.scheme.holds(subject, object_), self.kinds, strict=True)
+            ]
+            found = chosen(np.where(open_, row, -1.0), self.scheme, self.thresholds)
+            for at in of_one_sign(found, row, [kind.sign for kind in self.kinds]):
+                yield self._relation(reading, self.kinds[at], subject, object_, float(row[at]))
+
+    def _relation(
+        self, reading: Reading, kind: RelationType, subject: Entity, object_: Entity, score: float
+    ) -> Relation:
+        """The claim at the place where the two are named closest to each other."""
+        if kind.symmetric and object_.start < subject.start:
+            subject, object_ = object_, subject
+        one, other, start, end = nearest(reading, subject, object_)
+        return Relation(
+            start,
+            end,
+            document_id=reading.document.id,
+            predicate=kind.name,
+            subject=_as(one, subject),
+            object=_as(other, object_),
+            score=round(score, 4),
+            extractor=self.fingerprint,
+        )
+
+
+def read_scheme(adapter: Adapter) -> Scheme:
+    """The scheme that an adapter's JSON describes."""
+    config = adapter.config
+    lacking = sorted(set(config["pairs"]) - set(config["thresholds"]))
+    if lacking:
+        raise AdapterError(f"adapter {adapter.name}: adapter.json has no threshold for {', '.join(lacking)}")
+    return Scheme(
+        types=tuple(config["types"]),
+        relations=tuple(config["pairs"]),
+        pairs={name: frozenset((one, other) for one, other in pairs) for name, pairs in config["pairs"].items()},
+        ordered=frozenset(config["ordered"]),
+        exclusive=frozenset(config["exclusive"]),
+        markers=tuple(config["markers"]),
+        window=config["window"],
+        overlap=config["overlap"],
+    )
+
+
+def chosen(row: Floats, scheme: Scheme, thresholds: Mapping[str, float]) -> list[int]:
+    """The relations that reach their thresholds; of the exclusive ones only the likeliest."""
+    best = max(
+        (at for at, name in enumerate(scheme.relations) if name in scheme.exclusive), key=row.__getitem__, default=-1
+    )
+    return [
+        at
+        for at, name in enumerate(scheme.relations)
+        if row[at] >= thresholds[name] and (at == best or name not in scheme.exclusive)
+    ]
+
+
+def of_one_sign(found: Sequence[int], row: Floats, signs: Sequence[int]) -> list[int]:
+    """Leave out what contradicts the likeliest: a drug that induces a disease does not relieve it in the same paper.
+
+    >>> of_one_sign([0, 1, 2], np.array([0.5, 0.9, 0.4]), [1, -1, 0])
+    [1, 2]
+    """
+    told = [at for at in found if signs[at]]
+    sign = signs[max(told, key=row.__getitem__)] if told else 0
+    return [at for at in found if signs[at] in (0, sign)]
+
+
+def nearest(reading: Reading, subject: Entity, object_: Entity) -> tuple[Mention, Mention, int, int]:
+    """The mentions of two entities that are nearest to each other, and the span of the sentences that hold them.
+
+    Mentions in one sentence are nearer than any in two.
+    """
+    starts = [sentence.start for sentence in reading.sentences]
+
+    def sentence(mention: Mention) -> int:
+        return max(0, bisect_right(starts, mention.start) - 1)
+
+    def distance(pair: tuple[Mention, Mention]) -> tuple[int, int, int]:
+        one, other = sorted(pair)
+        return sentence(other) - sentence(one), other.start - one.end, one.start
+
+    one, other = min(product(subject.mentions, object_.mentions), key=distance)
+    start, end = min(one.start, other.start), max(one.end, other.end)
+    if reading.sentences:
+        held = sorted((sentence(one), sentence(other)))
+        start = min(start, reading.sentences[held[0]].start)
+        end = max(end, reading.sentences[held[1]].end)
+    return one, other, start, end
+
+
+def relation_types(scheme: Scheme, domain: Domain) -> list[RelationType]:
+    """The domain's relation types of a scheme; raises AdapterError where the pack lacks one."""
+    kinds = [domain.relation(name) for name in scheme.relations]
+    lacking = [name for name, kind in zip(scheme.relations, kinds, strict=True) if kind is None]
+    if lacking:
+        raise AdapterError(
+            f"the relation adapter tells {', '.join(lacking)}, which the domain pack {domain.name} does not know: "
+            "load another adapter, or add the relations to the pack"
+        )
+    return [kind for kind in kinds if kind is not None]
+
+
+def _as(mention: Mention, entity: Entity) -> Mention:
+    """The mention with the grounding first that makes it one of the entity."""
+    ours = [grounding for grounding in mention.groundings if grounding.concept_id == entity.id]
+    others = [grounding for grounding in mention.groundings if grounding.concept_id != entity.id]
+    return replace(mention, groundings=(*ours, *others)) if ours else mention
+
+
+def _place(pair: tuple[Entity, Entity]) -> tuple[int, int, str, str]:
+    return pair[0].start, pair[1].start, pair[0].id, pair[1].id

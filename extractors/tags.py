@@ -1,0 +1,172 @@
+"""Tags, words and windows: the pure part of reading a text piece by piece.
+
+A *piece* is a sub-word of the encoder's vocabulary, a *word* what its tokenizer splits first (at spaces and
+punctuation), a *window* the pieces that the encoder sees at once. Tags are given to words, by their first piece.
+Every piece is scored by exactly one window, so that no character is ever cut off.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.types import Span
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Floats = npt.NDArray[np.float32]
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+FORBIDDEN = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A text cut into pieces and words.
+
+    ``ids`` holds the vocabulary id of each piece, ``words`` the characters of each word, ``heads`` the number of
+    each word's first piece.
+    """
+
+    ids: tuple[int, ...]
+    words: tuple[Span, ...]
+    heads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The encoder sees the pieces from ``start`` to ``end``; those from ``first`` to ``last`` it scores."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
+def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Pieces]:
+    """Cut texts into pieces; lone surrogates, which tokenizers refuse, are read as unknown characters."""
+    clean = [LONE_SURROGATE.sub("\ufffd", text) for text in texts]
+    encodings = tokenizer.encode_batch(clean, add_special_tokens=False)
+    return [_pieces(text, e.ids, e.offsets, e.word_ids) for text, e in zip(clean, encodings, strict=True)]
+
+
+def sentence_ranges(pieces: Pieces, starts: Iterable[int]) -> list[tuple[int, int]]:
+    """Share out all words among sentences, by the characters where these start.
+
+    Returns half-open ranges of words that cover them all: what stands before the first sentence joins it, what
+    stands between two joins the earlier one, and a word that a border runs through is not divided.
+    """
+    begins = [word.start for word in pieces.words]
+    cuts = sorted({bisect_left(begins, start) for start in starts} - {0, len(begins)})
+    return [pair for pair in zip([0, *cuts], [*cuts, len(begins)], strict=True) if pair[0] < pair[1]]
+
+
+def windows(start: int, end: int, *, size: int, overlap: int) -> Iterator[Window]:
+    """Cover a range of pieces by windows of at most ``size`` that overlap by ``overlap``.
+
+    The border between two windows' scored parts is the middle of what both see.
+
+    >>> [(w.start, w.end, w.first, w.last) for w in windows(0, 10, size=6, overlap=2)]
+    [(0, 6, 0, 5), (4, 10, 5, 10)]
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"overlap {overlap} must lie between 0 and the window size {size}")
+    first = start
+    while end - start > size:
+        border = start + size - overlap // 2
+        yield Window(start, start + size, first, border)
+        start, first = start + size - overlap, border
+    yield Window(start, end, first, end)
+
+
+def tag_names(types: Iterable[str]) -> tuple[str, ...]:
+    """The tags of some types, ``O`` first.
+
+    >>> tag_names(["Drug"])
+    ('O', 'B-Drug', 'I-Drug')
+    """
+    return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
+
+
+def encode(words: Sequence[Span], spans: Iterable[tuple[int, int, str]], names: Sequence[str]) -> list[int]:
+    """Tag words by typed character spans; a word that a span only cuts belongs to it whole.
+
+    Where spans overlap, the earlier one in the given order keeps its words.
+
+    >>> encode([Span(0, 4), Span(5, 9), Span(10, 12)], [(5, 12, "Drug")], tag_names(["Drug"]))
+    [0, 1, 2]
+    """
+    tags = [0] * len(words)
+    begins, ends = [word.start for word in words], [word.end for word in words]
+    for start, end, kind in spans:
+        first, last = np.searchsorted(ends, start, side="right"), np.searchsorted(begins, end, side="left")
+        if first < last and not any(tags[first:last]):
+            tags[first:last] = [names.index(f"B-{kind}")] + [names.index(f"I-{kind}")] * int(last - first - 1)
+    return tags
+
+
+def decode(tags: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Read typed, half-open ranges of words off tags; an ``I`` that continues nothing begins anew.
+
+    >>> decode([0, 1, 2, 1], tag_names(["Drug"]))
+    [(1, 3, 'Drug'), (3, 4, 'Drug')]
+    """
+    found: list[tuple[int, int, str]] = []
+    inside = ""
+    for at, tag in enumerate(tags):
+        prefix, _, kind = names[tag].partition("-")
+        if prefix == "I" and kind == inside:
+            found[-1] = (found[-1][0], at + 1, kind)
+        elif kind:
+            found.append((at, at + 1, kind))
+        inside = kind
+    return found
+
+
+def transitions(names: Sequence[str]) -> Floats:
+    """Which tag may follow which, as scores to add: 0, or :data:`FORBIDDEN` for ``I-X`` after all but ``B/I-X``."""
+    table = np.zeros((len(names), len(names)), dtype=np.float32)
+    for column, name in enumerate(names):
+        if name.startswith("I-"):
+            kind = name[2:]
+            table[[row for row, before in enumerate(names) if before[2:] != kind], column] = FORBIDDEN
+    return table
+
+
+def best_path(scores: Floats, allowed: Floats) -> list[int]:
+    """The likeliest legal tags of one sentence (Viterbi), from log-probabilities of shape words x tags."""
+    if not len(scores):
+        return []
+    best = scores[0] + allowed[0]  # what may start a sentence is what may follow O
+    back = np.zeros(scores.shape, dtype=np.intp)
+    for at in range(1, len(scores)):
+        reached = best[:, None] + allowed
+        back[at] = reached.argmax(axis=0)
+        best = reached.max(axis=0) + scores[at]
+    path = [int(best.argmax())]
+    for at in range(len(scores) - 1, 0, -1):
+        path.append(int(back[at, path[-1]]))
+    return path[::-1]
+
+
+def _pieces(
+    text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None]
+) -> Pieces:
+    words: list[Span] = []
+    heads: list[int] = []
+    before: int | None = None
+    for at, ((start, end), word) in enumerate(zip(offsets, word_ids, strict=True)):
+        if words and word is not None and word == before:
+            words[-1] = Span(words[-1].start, max(end, words[-1].end))
+        else:
+            blank = len(text[start:end]) - len(text[start:end].lstrip())  # byte-level pieces begin with a space
+            words.append(Span(min(start + blank, end), end))
+            heads.append(at)
+        before = word
+    return Pieces(tuple(ids), tuple(words), tuple(heads))
