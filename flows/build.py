@@ -53,7 +53,7 @@ def build(workspace: str = ".", paths: list[str] | None = None, flags: Flags | N
     """Papers to graph; counts of what was new, changed, the same and failed, with the statistics of the graph."""
     flags = flags or {}
     counts = {"new": 0, "changed": 0, "same": 0, "failed": 0}
-    for domain, files in _file_batches(workspace, paths or [], flags):
+    for domain, files in track(_file_batches(workspace, paths or [], flags), "ingesting"):
         for key, value in ingest(workspace, flags, files, domain, len(files) - 1).items():
             counts[key] += value
     batches = find_pending(workspace, flags)

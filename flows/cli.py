@@ -32,7 +32,7 @@ from flows.options import (
     parameter,
 )
 from flows.printing import Format, print_object, print_rows, reading_row, to_json
-from flows.progress import say
+from flows.progress import say, track
 from pipeline.errors import UsageError
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ def ingest(
 
     total = IngestCounts()
     with open_workspace(workspace, domain=domain) as opened:
-        for path, field in tasks.corpora(opened, paths):
+        for path, field in track(list(tasks.corpora(opened, paths)), "ingesting", "files"):
             total += tasks.ingest(opened, [path], field, columns=pairs(column or [], "--column"))
     counts = {"new": total.new, "changed": total.changed, "same": total.same, "failed": total.failed}
     print_object(counts, format_)

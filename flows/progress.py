@@ -17,16 +17,17 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
-def track(items: Sequence[Item], label: str) -> Iterator[Item]:
-    """Yield the items, showing how far it is."""
-    if not items:
+def track(items: Sequence[Item], label: str, unit: str = "batches") -> Iterator[Item]:
+    """Yield the items, showing how far it is; one alone is not worth a word."""
+    if len(items) < 2:
+        yield from items
         return
     if not sys.stderr.isatty():
-        step = max(1, len(items) // LINES)
+        step = -(-len(items) // LINES)
         for number, item in enumerate(items, 1):
             yield item
             if number % step == 0 or number == len(items):
-                say(f"{label}: {number} of {len(items)} batches")
+                say(f"{label}: {number} of {len(items)} {unit}")
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
