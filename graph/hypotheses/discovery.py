@@ -56,7 +56,7 @@ def discover(
     target: str | None = None,
     relation: str | None = None,
     top: int = 10,
-    paths: int = 5,
+    paths: int = 10,
     signs: Mapping[str, int] | None = None,
 ) -> list[Hypothesis]:
     """Rank new links, best first: from one concept, between two, or over the whole graph.
