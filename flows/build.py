@@ -6,6 +6,7 @@ ledger knows what is done, so a build that was killed goes on where it was, and 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from flows import tasks
 from flows.progress import track
 from flows.workspace import Workspace
+from pipeline.ledger import IngestCounts
 
 Flags = dict[str, str | None]
 
@@ -25,8 +27,7 @@ FILES_A_TASK = 200
 @task(task_run_name="ingest {files[0]} and {more} more", cache_policy=NO_CACHE)
 def ingest(workspace: str, flags: Flags, files: list[str], domain: str, more: int) -> dict[str, int]:  # noqa: ARG001
     with Workspace.open(Path(workspace), **flags) as opened:
-        counts = tasks.ingest(opened, [Path(file) for file in files], domain)
-    return {"new": counts.new, "changed": counts.changed, "same": counts.same, "failed": counts.failed}
+        return asdict(tasks.ingest(opened, [Path(file) for file in files], domain))
 
 
 @task(cache_policy=NO_CACHE)
@@ -52,7 +53,7 @@ def load(workspace: str, flags: Flags) -> dict[str, int | str]:
 def build(workspace: str = ".", paths: list[str] | None = None, flags: Flags | None = None) -> dict[str, Any]:
     """Papers to graph; counts of what was new, changed, the same and failed, with the statistics of the graph."""
     flags = flags or {}
-    counts = {"new": 0, "changed": 0, "same": 0, "failed": 0}
+    counts = asdict(IngestCounts())
     for domain, files in track(_file_batches(workspace, paths or [], flags), "ingesting"):
         for key, value in ingest(workspace, flags, files, domain, len(files) - 1).items():
             counts[key] += value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -75,8 +76,7 @@ def ingest(
     with open_workspace(workspace, domain=domain) as opened:
         for path, field in track(list(tasks.corpora(opened, paths)), "ingesting", "files"):
             total += tasks.ingest(opened, [path], field, columns=pairs(column or [], "--column"))
-    counts = {"new": total.new, "changed": total.changed, "same": total.same, "failed": total.failed}
-    print_object(counts, format_)
+    print_object(asdict(total), format_)
     finish(total.failed)
 
 
@@ -335,8 +335,6 @@ def vocab_build(
     format_: Rows = Format.table,
 ) -> None:
     """Turn vocabulary files into a concept index of the workspace."""
-    from dataclasses import asdict
-
     from pipeline.vocabulary import build as make
 
     if Path(name).name != name or name.startswith("."):

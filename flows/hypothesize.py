@@ -12,6 +12,7 @@ from graph.hypotheses.discovery import as_row, discover
 from graph.query import resolve
 from graph.store import to_networkx
 from pipeline.assemble import as_of as graph_as_of
+from pipeline.types import Graph
 
 
 def hypothesize(
@@ -27,7 +28,7 @@ def hypothesize(
 
     Raises NotFound for a name that no entity has.
     """
-    graph = network(workspace, as_of)
+    graph = network(workspace, workspace.store.load(), as_of)
     found = discover(
         graph,
         source=resolve(workspace.store, source) if source else None,
@@ -39,9 +40,8 @@ def hypothesize(
     return [as_row(graph, row) for row in found]
 
 
-def network(workspace: Workspace, as_of: int | None = None) -> nx.MultiDiGraph:
+def network(workspace: Workspace, whole: Graph, as_of: int | None = None) -> nx.MultiDiGraph:
     """The graph of the store for analysis, as it could be known at the end of a year."""
-    whole = workspace.store.load()
     return to_networkx(whole if as_of is None else graph_as_of(whole, as_of, workspace.rules))
 
 

@@ -19,7 +19,7 @@ from pipeline.domains import Domain
 from pipeline.errors import HypographError
 from pipeline.link import Linker
 from pipeline.text import split
-from pipeline.types import Document, Failure, Mention, Reading, content_id
+from pipeline.types import Document, Failure, Reading, content_id
 from pipeline.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -159,11 +159,9 @@ class Reader:
 
     def _in_own_types(self, reading: Reading) -> Reading:
         whole = split(reading.document)
-        mentions = tuple(self._own(mention) for mention in reading.mentions if self.domain.type_of(mention.type))
+        typed = ((mention, self.domain.type_of(mention.type)) for mention in reading.mentions)
+        mentions = tuple(replace(mention, type=type_) for mention, type_ in typed if type_)
         return replace(whole, mentions=mentions)
-
-    def _own(self, mention: Mention) -> Mention:
-        return replace(mention, type=self.domain.type_of(mention.type) or mention.type)
 
     def _make(self, table: Mapping[str, Make]) -> list[Extractor]:
         made = [make(self.domain, self.vocabularies, self.adapters) for make in table.values()]

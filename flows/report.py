@@ -11,8 +11,8 @@ from flows.workspace import Workspace
 from graph.hypotheses.discovery import Hypothesis, discover
 from graph.query import resolve
 from graph.report import Report, write_report
-from pipeline.domains import load_domain
 from pipeline.errors import UsageError
+from pipeline.types import Graph
 
 
 def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top: int) -> None:
@@ -21,9 +21,10 @@ def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top
     A question is the name of an entity, or ``NAME@YEAR`` for its links as of that year. Raises NotFound for a name that
     no entity has, UsageError for a year that is none.
     """
-    packs = [load_domain(name) for name in workspace.domains]
-    groups = [answer(workspace, question, top) for question in questions] or [
-        ("New links in the whole graph", discover(network(workspace), top=top, signs=workspace.signs))
+    packs, whole = workspace.packs, workspace.store.load()
+    graph = network(workspace, whole)
+    groups = [answer(workspace, whole, question, top) for question in questions] or [
+        ("New links in the whole graph", discover(graph, top=top, signs=workspace.signs))
     ]
     write_report(
         path,
@@ -31,7 +32,7 @@ def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top
             title=f"Hypograph: {workspace.settings.workspace.resolve().name}",
             domains=tuple(pack.title for pack in packs),
             stats=tasks.statistics(workspace),
-            graph=workspace.store.graph(),
+            graph=graph,
             hypotheses=groups,
             failures=workspace.ledger.failures(),
             documents={document.id: document for document in workspace.ledger.documents()},
@@ -40,11 +41,11 @@ def report_to(path: Path, workspace: Workspace, *, questions: Sequence[str], top
     )
 
 
-def answer(workspace: Workspace, question: str, top: int) -> tuple[str, list[Hypothesis]]:
+def answer(workspace: Workspace, whole: Graph, question: str, top: int) -> tuple[str, list[Hypothesis]]:
     """The question in words, and the hypotheses that answer it."""
     name, year = split_question(question)
     uid = resolve(workspace.store, name)
-    graph = network(workspace, year)
+    graph = network(workspace, whole, year)
     words = f"New links of {graph.nodes[uid]['name']}" + ("" if year is None else f" as of {year}")
     return words, discover(graph, source=uid, top=top, signs=workspace.signs)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.assemble import BeliefRules
-from pipeline.domains import load_domain
+from pipeline.domains import Domain, load_domain
 from pipeline.errors import SettingsError
 from pipeline.ledger import Ledger
 from pipeline.settings import FILE_NAME, Settings, load_settings, neo4j_from
@@ -67,19 +67,22 @@ class Workspace:
         return sorted(own | set(self.ledger.domains()))
 
     @property
+    def packs(self) -> list[Domain]:
+        """The packs of these fields."""
+        return [load_domain(name) for name in self.domains]
+
+    @property
     def rules(self) -> BeliefRules:
-        packs = [load_domain(name) for name in self.domains]
         return BeliefRules(
             reliability=self.settings.reliability,
             speculative_weight=self.settings.speculative_weight,
-            symmetric=frozenset(r.name for pack in packs for r in pack.relations if r.symmetric),
+            symmetric=frozenset(r.name for pack in self.packs for r in pack.relations if r.symmetric),
         )
 
     @property
     def signs(self) -> dict[str, int]:
         """Whether a predicate raises (1) or lowers (-1), as far as the packs of these papers tell."""
-        packs = [load_domain(name) for name in self.domains]
-        return {relation.name: relation.sign for pack in packs for relation in pack.relations}
+        return {relation.name: relation.sign for pack in self.packs for relation in pack.relations}
 
     def reader(self, domain: str) -> Reader:
         """The reader of a field over the vocabularies of this workspace; the same one at every call."""
@@ -96,9 +99,10 @@ class Workspace:
             self.store.query("RETURN 1 AS one")
 
     def close(self) -> None:
-        for name in ("ledger", "store"):
-            if name in self.__dict__:
-                getattr(self, name).close()
+        opened = self.__dict__  # cached properties that were never asked for are not in it
+        for part in (*opened.get("vocabularies", ()), opened.get("ledger"), opened.get("store")):
+            if part is not None:
+                part.close()
 
     def __enter__(self) -> Workspace:
         return self

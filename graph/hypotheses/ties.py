@@ -78,7 +78,7 @@ def path_strength(ties: Ties, a: str, b: str, c: str) -> float:
 
 def sentences(graph: nx.MultiDiGraph, a: str, b: str) -> list[tuple[dict[str, Any], Evidence]]:
     """The evidence that ties two concepts, best first: (edge attributes, evidence)."""
-    rows = [(edge, row) for edge in _all_between(graph, a, b) for row in edge["evidence"] if row.polarity == "positive"]
+    rows = [(edge, row) for edge in _between(graph, a, b) for row in edge["evidence"] if row.polarity == "positive"]
     return sorted(rows, key=lambda pair: (pair[1].certainty, -pair[0]["belief"], -pair[1].score, pair[1].uid))
 
 
@@ -121,8 +121,8 @@ def sign_of(graph: nx.MultiDiGraph, ties: Ties, a: str, c: str, signs: Mapping[s
     """
 
     def hop(one: str, other: str) -> int:
-        edges = _all_between(graph, one, other)
-        return max((edge["belief"] * (abs(sign) or 0.5), sign) for edge in edges for sign in (_sign(edge, signs),))[1]
+        told = [(edge["belief"], signs.get(edge["predicate"], 0)) for edge in _between(graph, one, other)]
+        return max((belief * (abs(sign) or 0.5), sign) for belief, sign in told)[1]
 
     total = 0.0
     for b in sorted(ties.get(a, {}).keys() & ties.get(c, {}).keys()):
@@ -132,13 +132,6 @@ def sign_of(graph: nx.MultiDiGraph, ties: Ties, a: str, c: str, signs: Mapping[s
     return (total > 0) - (total < 0)
 
 
-def _sign(edge: Mapping[str, Any], signs: Mapping[str, int]) -> int:
-    return signs.get(edge["predicate"], 0)
-
-
-def _all_between(graph: nx.MultiDiGraph, a: str, b: str) -> list[dict[str, Any]]:
-    return [*_between(graph, a, b), *_between(graph, b, a)]
-
-
 def _between(graph: nx.MultiDiGraph, a: str, b: str) -> list[dict[str, Any]]:
-    return list(graph.get_edge_data(a, b, default={}).values())
+    """The attributes of all edges that join two concepts, in either direction."""
+    return [edge for pair in ((a, b), (b, a)) for edge in graph.get_edge_data(*pair, default={}).values()]
