@@ -174,6 +174,21 @@ def test_exports_open_elsewhere_with_equal_counts(sample: Path, tmp_path: Path) 
     assert all(json.loads(line) for line in out.splitlines())
 
 
+def test_a_report_answers_its_questions_on_one_page(sample: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    asked = ("--question", "Raynaud Disease@1985", "--question", "Transformer")
+    run("report", "-o", page, *asked, "--workspace", sample)
+    text = page.read_text("utf-8")
+    assert "New links of Raynaud Disease as of 1985" in text
+    assert "Fish Oils" in text
+    assert "New links of Transformer" in text
+    wrong = run("report", "-o", tmp_path / "no.html", "--question", "Raynaud Disease@soon", "-w", sample, code=2)
+    assert "'soon'" in wrong.stderr
+    assert not (tmp_path / "no.html").exists()
+    run("report", "-o", page, "--top", "3", "--workspace", sample)
+    assert "New links in the whole graph" in page.read_text("utf-8")
+
+
 def test_extract_needs_no_workspace(root: Path, tmp_path: Path) -> None:
     run("vocab", "build", "ai", root / "sample_corpus/vocabulary/ai.tsv", "--workspace", tmp_path)
     papers = root / "sample_corpus" / "ai" / "papers.pubtator"
