@@ -83,8 +83,10 @@ class Document:
     ``text`` is the title, one newline, the abstract (and what follows). ``date`` is ISO 8601 in the precision that
     is known: ``""``, ``"1985"``, ``"1985-04"`` or ``"1985-04-02"``. ``ids`` are other identifiers as CURIEs
     (``pmid:227508``, ``doi:10.1000/xyz``). ``links`` are pairs of a word and a document id
-    (``("corrects", "sample:migraine-007")``). ``domain`` is the field the paper was ingested for; it chooses the
-    reader and is no part of the content.
+    (``("corrects", "sample:migraine-007")``). ``references`` are the works it cites: CURIEs where they are known, else
+    the citation as it is printed; they are no part of the text. ``revised`` is the ISO 8601 date on which the source
+    last changed its record, which tells an older version from a newer one. ``domain`` is the field the paper was
+    ingested for; it chooses the reader and is no part of the content.
     """
 
     id: str
@@ -98,6 +100,8 @@ class Document:
     licence: str = ""
     status: Status = "article"
     links: tuple[tuple[str, str], ...] = ()
+    references: tuple[str, ...] = ()
+    revised: str = ""
     domain: str = ""
 
     @property
@@ -118,6 +122,14 @@ class Document:
         content = asdict(self)
         del content["domain"]
         return content_id(content, length=32)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A source takes a paper back: its record was deleted. ``ids`` are CURIEs, as those of a Document."""
+
+    id: str
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline import sources
 from pipeline.errors import UsageError
-from pipeline.sources import fields, stream
+from pipeline.sources import fields, stream, unpack
 from pipeline.sources.pubtator import concept_ids
 from pipeline.sources.stream import Unreadable
 from pipeline.types import Document, Failure, Mention, Reading
@@ -130,7 +130,8 @@ class TestEverySource:
         assert reasons(write(SAMPLES[name].replace("small", "sm\0ll")))
 
     def test_limits(self, name: str, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(stream, "MAX_UNPACKED", 20)
+        monkeypatch.setattr(unpack, "UNPACKED", 20)
+        monkeypatch.setattr(unpack, "MAX_RATIO", 0)
         assert "unpacks to more than 20 bytes" in reasons(write(gzip.compress(SAMPLES[name].encode())))[0]
         assert not reasons(write(SAMPLES[name]))
 
@@ -273,7 +274,7 @@ def test_formats_are_not_confused(case: str, write: Callable[..., Path]) -> None
         (b"", "is empty"),
         (b"\xef\xbb\xbf \n", "is empty"),
         (gzip.compress(b""), "is empty"),
-        (b"PK\x03\x04\x00\x00\x00", "is of no known format"),
+        (b"PK\x03\x04\x00\x00\x00", "is damaged or cut off: File is not a zip file"),
         (b"\x1f\x8b\x08garbage that is no gzip", "cut off"),
         ("Öl".encode("latin-1"), "0xd6, which is not UTF-8"),
         ("Oil\n".encode("utf-16-le"), "is of no known format"),

@@ -1,4 +1,4 @@
-"""Readers: one module a format, each from a stream of bytes to Documents and Failures.
+"""Readers: one module a format, each from a stream to Documents, Deleted records and Failures.
 
 The format is told by the content, in the order of :data:`SOURCES`. A new format is a module with ``sniff`` and ``read``
 (:class:`Source`) and one line there.
@@ -7,19 +7,24 @@ The format is told by the content, in the order of :data:`SOURCES`. A new format
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pipeline.errors import UsageError
 from pipeline.sources import jsonl, markdown, medline, plain, pubtator, ris
-from pipeline.sources.stream import HEAD, Stream, Unreadable, opened
+from pipeline.sources.stream import HEAD, Stream, Unreadable
 from pipeline.sources.table import Table
-from pipeline.types import Document, Failure, Reading
+from pipeline.sources.unpack import BROKEN, printable, reason, streams
+from pipeline.types import Deleted, Document, Failure, Reading
 
 __all__ = ["ANNOTATED", "SOURCES", "AnnotatedSource", "Source", "annotated", "find", "format_of", "read", "read_all"]
+
+Item: TypeAlias = Document | Deleted | Failure
 
 
 class Source(Protocol):
@@ -31,7 +36,7 @@ class Source(Protocol):
 
     def sniff(self, head: str) -> bool: ...
 
-    def read(self, stream: Stream, name: str) -> Iterator[Document | Failure]: ...
+    def read(self, stream: Stream, name: str) -> Iterator[Item]: ...
 
 
 class AnnotatedSource(Source, Protocol):
@@ -51,42 +56,35 @@ SOURCES: Mapping[str, Source] = {
     "plain": plain,
 }
 ANNOTATED: Mapping[str, AnnotatedSource] = {"pubtator": pubtator}
-_BROKEN = (Unreadable, OSError, EOFError, zlib.error, UnicodeError)
 
 
-def read(path: str | Path, *, columns: Mapping[str, str] | None = None) -> Iterator[Document | Failure]:
-    """Read one file, packed with gzip or not; what cannot be read is a Failure, and never an error.
+def read(path: str | Path, *, columns: Mapping[str, str] | None = None) -> Iterator[Item]:
+    """Read one file, packed or not, or all members of an archive; what cannot be read is a Failure, never an error.
 
     ``columns`` maps our field names to the columns of a table: ``{"title": "Article Title"}``.
     """
     sources = {**SOURCES, "table": Table(columns)} if columns else SOURCES
-    name, count = _name(path), 0
-    try:
-        with opened(Path(path)) as stream:
-            for item in sources[_format(stream, sources)].read(stream, name):
-                yield item
-                count += 1
-    except _BROKEN as error:
-        yield Failure(name, f"after record {count}" if count else "", _reason(error))
-    else:
-        if not count:
-            yield Failure(name, "", "holds no papers")
+    opened = streams(Path(path))
+    with closing(opened):
+        try:
+            for stream in opened:
+                yield from [stream] if isinstance(stream, Failure) else _read(stream, sources)
+        except BROKEN as error:
+            yield Failure(printable(path), "", reason(error))
 
 
 def annotated(path: str | Path) -> Iterator[Reading | Failure]:
     """Read one file with its gold mentions and relations; raises UsageError for a format that has none."""
-    name = _name(path)
-    try:
-        with opened(Path(path)) as stream:
-            found = _format(stream, SOURCES)
-            if found not in ANNOTATED:
-                raise UsageError(f"{name} is {found}, which carries no annotations: give one of {', '.join(ANNOTATED)}")
-            yield from ANNOTATED[found].read_annotated(stream, name)
-    except _BROKEN as error:
-        yield Failure(name, "", _reason(error))
+    opened = streams(Path(path))
+    with closing(opened):
+        try:
+            for stream in opened:
+                yield from [stream] if isinstance(stream, Failure) else _read_annotated(stream)
+        except BROKEN as error:
+            yield Failure(printable(path), "", reason(error))
 
 
-def read_all(paths: Iterable[str | Path], *, columns: Mapping[str, str] | None = None) -> Iterator[Document | Failure]:
+def read_all(paths: Iterable[str | Path], *, columns: Mapping[str, str] | None = None) -> Iterator[Item]:
     """Read files, folders and globs, one after the other."""
     for found in find(paths):
         if isinstance(found, Failure):
@@ -109,13 +107,54 @@ def find(paths: Iterable[str | Path]) -> Iterator[Path | Failure]:
         for match in matches:
             yield from _below(Path(match), frozenset())
         if not matches:
-            yield Failure(_name(path), "", "does not exist")
+            yield Failure(printable(path), "", "does not exist")
 
 
 def format_of(path: str | Path) -> str:
-    """Name the format of a file; raises Unreadable where there is none."""
-    with opened(Path(path)) as stream:
-        return _format(stream, SOURCES)
+    """Name the format of a file, or of the first member of an archive; raises Unreadable where there is none."""
+    with closing(streams(Path(path))) as opened:
+        for stream in opened:
+            if isinstance(stream, Stream):
+                return _format(stream, SOURCES)
+    raise Unreadable("is an archive of which nothing can be read")
+
+
+def stamp(path: str | Path, *options: object) -> str:
+    """Hash what reading a file depends on: its bytes, the readers' code and ``options``; ``""`` where it has none.
+
+    A file whose stamp is that of the last time need not be read again.
+    """
+    made = hashlib.blake2b(repr((_code(), options)).encode(), digest_size=16)
+    try:
+        for file in (Path(path), *_companions(Path(path))):
+            if not file.is_file():
+                return ""
+            with file.open("rb") as opened:
+                while data := opened.read(1 << 20):
+                    made.update(data)
+    except OSError:
+        return ""
+    return made.hexdigest()
+
+
+def _read(stream: Stream, sources: Mapping[str, Source]) -> Iterator[Item]:
+    count = 0
+    try:
+        for item in sources[_format(stream, sources)].read(stream, stream.name):
+            yield item
+            count += 1
+    except BROKEN as error:
+        yield Failure(stream.name, f"after record {count}" if count else "", reason(error))
+    else:
+        if not count:
+            yield Failure(stream.name, "", "holds no papers")
+
+
+def _read_annotated(stream: Stream) -> Iterator[Reading | Failure]:
+    found = _format(stream, SOURCES)
+    if found not in ANNOTATED:
+        raise UsageError(f"{stream.name} is {found}, which carries no annotations: give one of {', '.join(ANNOTATED)}")
+    yield from ANNOTATED[found].read_annotated(stream, stream.name)
 
 
 def _format(stream: Stream, sources: Mapping[str, Source]) -> str:
@@ -136,25 +175,28 @@ def _below(path: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path | Fai
         identity = (path.stat().st_dev, path.stat().st_ino)
         names = sorted(name for name in os.listdir(path) if not name.startswith("."))
     except OSError as error:
-        yield Failure(_name(path), "", _reason(error))
+        yield Failure(printable(path), "", reason(error))
         return
     if identity in above:
-        yield Failure(_name(path), "", "links to a folder above it")
+        yield Failure(printable(path), "", "links to a folder above it")
         return
     if not names and not above:
-        yield Failure(_name(path), "", "is an empty folder")
+        yield Failure(printable(path), "", "is an empty folder")
+    annotated_ = {name.removesuffix(".ann") for name in names if name.endswith(".ann")}
     for name in names:
-        yield from _below(path / name, above | {identity})
+        if not (name.endswith(".txt") and name.removesuffix(".txt") in annotated_):  # brat: read with its .ann
+            yield from _below(path / name, above | {identity})
 
 
-def _name(path: str | Path) -> str:
-    """A path as it was given, fit to be stored even where the file system's bytes are not UTF-8."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def _companions(path: Path) -> list[Path]:
+    """The files that are read along with one: the text of brat's annotations."""
+    text = path.with_suffix(".txt")
+    return [text] if path.suffix == ".ann" and text.exists() else []
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeError):
-        return f"is not in the encoding that it claims: {error}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
-    return str(error) if isinstance(error, Unreadable) else f"is damaged or cut off: {error}"
+@cache
+def _code() -> str:
+    """A hash of the modules that readers are made of: another version of them may read a file otherwise."""
+    package = Path(__file__).parent
+    files = sorted([*package.glob("*.py"), *package.parent.glob("*.py")])
+    return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=16).hexdigest()

@@ -35,6 +35,9 @@ _SYNONYMS = {
     "pmid": "pubmed_id pubmedid",
     "pmcid": "pmc_id",
     "doi": "",
+    "arxiv": "arxiv_id eprint",
+    "references": "",
+    "revised": "date_revised last_updated",
     "links": "",
     "corrects": "erratum_for",
     "corrected_by": "erratum_in",
@@ -82,6 +85,9 @@ _DAY_AFTER = re.compile(r"\s*(\d\d?)(?![\d-])")
 _DAY_BEFORE = re.compile(r"(?<![\d-])(\d\d?)\s*$")
 
 _DOI = re.compile(r"10\.\d{3,9}/\S+")
+_ARXIV = re.compile(
+    r"(?:^|arxiv[.:/]|/abs/|/pdf/)\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?![\d.]*\d)", re.I
+)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -120,7 +126,8 @@ def document(given: Fields) -> Document:
     ('227508', 'Fish oil\\nIt thins blood.', '1984', ('pmid:227508',))
     """
     fields = _renamed(given)
-    text, sections = layout(_parts(fields))
+    parts = _parts(fields)
+    text, sections = layout(part for part in parts if part[0] != "references")
     if not text:
         filled = ", ".join(repr(name) for name, value in given.items() if value)
         raise Unreadable(f"has neither title nor text; what it has is {filled or 'nothing'}")
@@ -136,6 +143,8 @@ def document(given: Fields) -> Document:
         licence=_string(fields, "licence"),
         status=_STATES.get(_string(fields, "status").lower(), "article"),
         links=tuple(dict.fromkeys(_links(fields))),
+        references=tuple(dict.fromkeys(_references(fields, parts))),
+        revised=iso_date(_string(fields, "revised")),
     )
 
 
@@ -201,6 +210,16 @@ def doi_curie(text: str) -> str | None:
     """
     found = _DOI.search(text)
     return f"doi:{found[0].lower()}" if found else None
+
+
+def arxiv_curie(text: str) -> str | None:
+    """The identifier without its version.
+
+    >>> arxiv_curie("http://arxiv.org/abs/astro-ph/0601001v2"), arxiv_curie("10.48550/arXiv.1711.04702")
+    ('arxiv:astro-ph/0601001', 'arxiv:1711.04702')
+    """
+    found = _ARXIV.search(text.strip())
+    return f"arxiv:{found[1].lower()}" if found else None
 
 
 def flat(text: str) -> str:
@@ -271,14 +290,32 @@ def _sections(value: object) -> list[Part]:
 
 
 def _id(fields: Fields) -> str:
-    return next((found for name in ("id", "pmid", "doi", "pmcid") if (found := _string(fields, name))), "")
+    """What the source calls the paper, else the best known of its identifiers, so that all formats agree."""
+    curies = _curies(fields)
+    return _string(fields, "id") or next((curie.partition(":")[2] for curie in curies), "")
 
 
 def _curies(fields: Fields) -> tuple[str, ...]:
+    """Identifiers as CURIEs, the best known first; a DOI that arXiv gave is an arXiv identifier."""
     pmid, pmcid = (re.sub(r"\D", "", _string(fields, name)) for name in ("pmid", "pmcid"))
-    doi = doi_curie(_string(fields, "doi"))
-    found = (pmid and f"pmid:{pmid}", pmcid and f"pmcid:PMC{pmcid}", doi)
+    doi, arxiv = doi_curie(_string(fields, "doi")), arxiv_curie(_string(fields, "arxiv"))
+    if doi and doi.startswith("doi:10.48550/arxiv."):
+        arxiv, doi = arxiv or arxiv_curie(doi), None
+    found = (pmid and f"pmid:{pmid}", pmcid and f"pmcid:PMC{pmcid}", doi, arxiv)
     return tuple(curie for curie in found if curie)
+
+
+def _references(fields: Fields, parts: Iterable[Part]) -> Iterator[str]:
+    """The works cited: those listed, and the entries of sections that are nothing but a bibliography."""
+    listed = fields.get("references", ())
+    for item in listed if isinstance(listed, list | tuple) else [listed]:
+        if text := flat(storable(str(item))):
+            yield text
+    for kind, text in parts:
+        if kind == "references":
+            yield from (
+                flat(entry) for entry in re.split(r"\n\s*\n|\n(?=\s*(?:\[?\d+[.\])]|[-*])\s)", text) if entry.strip()
+            )
 
 
 def _authors(value: object) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""From a file to characters: unpacked, capped, decoded, with damage that stays in the record where it is.
+"""An open file, or a member of an archive: its bytes, and its characters with the damage left where it is.
 
 Bytes that cannot be decoded come through as lone surrogates, and lines that are too long come through cut, so that
 a reader goes on behind them; :func:`check` tells such a record from a sound one.
@@ -7,18 +7,15 @@ a reader goes on behind them; :func:`check` tells such a record from a sound one
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
 HEAD = 1 << 16  # bytes that a format is told by
 MAX_RECORD = 32 << 20  # characters of one line, or of one paper
-MAX_UNPACKED = 4 << 30  # bytes that a compressed file may unpack to
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,7 +24,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,99}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""")
+_XML_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,99}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
@@ -35,23 +32,23 @@ class Unreadable(ValueError):
     """A record, or the rest of a file, cannot be read; always turned into a Failure."""
 
 
-@dataclass(frozen=True, slots=True)
 class Stream:
-    """An open file: its first characters, to tell the format by, and all of them, to be read once."""
+    """What a reader is given, to be read once, as ``binary`` or as ``text``.
 
-    head: str
-    text: TextIO
+    ``head`` is the first characters, by which the format is told; ``path`` the file itself, None where it is packed
+    or a member of an archive; ``name`` is what messages call it.
+    """
 
+    def __init__(self, name: str, binary: io.BufferedReader, path: Path | None = None) -> None:
+        self.name, self.binary, self.path = name, binary, path
+        first = binary.peek(HEAD)[:HEAD]
+        self.encoding = encoding_of(first)
+        self.head = _first_characters(first, self.encoding)
 
-@contextmanager
-def opened(path: Path) -> Iterator[Stream]:
-    """Open a regular file, unpacked if it begins like gzip, in the encoding that its first bytes name, else UTF-8."""
-    with _unpacked(path) as binary:
-        head = binary.peek(HEAD)[:HEAD]
-        encoding = encoding_of(head)
-        errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
-        with io.TextIOWrapper(binary, encoding, errors) as text:
-            yield Stream(_first_characters(head, encoding), text)
+    @cached_property
+    def text(self) -> TextIO:
+        """All characters, in the encoding that the first bytes name, else UTF-8."""
+        return io.TextIOWrapper(self.binary, self.encoding, _on_errors(self.encoding))
 
 
 def encoding_of(head: bytes) -> str:
@@ -68,9 +65,12 @@ def encoding_of(head: bytes) -> str:
         return "utf-8"
     name = declared[1].decode("ascii")
     try:
-        return codecs.lookup(name).name
+        found = codecs.lookup(name)
     except LookupError as error:
         raise Unreadable(f"names an encoding that is unknown: {name}") from error
+    if not found._is_text_encoding:  # rot13, hex and other codecs that make no text of bytes
+        raise Unreadable(f"names an encoding that is none: {name}")
+    return found.name
 
 
 def lines(text: TextIO) -> Iterator[tuple[int, str]]:
@@ -102,36 +102,8 @@ def check(text: str) -> str:
     return text
 
 
-class _Capped(io.RawIOBase):
-    """Counts the bytes that come out of a compressed file and stops at the limit."""
-
-    def __init__(self, unpacked: gzip.GzipFile, raw: io.BufferedReader) -> None:
-        self._unpacked, self._raw, self._left = unpacked, raw, MAX_UNPACKED
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._unpacked.read(len(buffer))
-        self._left -= len(data)
-        if self._left < 0:
-            raise Unreadable(f"unpacks to more than {MAX_UNPACKED:,} bytes")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._unpacked.close()
-        self._raw.close()
-        super().close()
-
-
-def _unpacked(path: Path) -> io.BufferedReader:
-    if not path.is_file():  # a pipe must not even be opened, for that would wait
-        raise Unreadable(_no_file(path))
-    raw: io.BufferedReader = io.BufferedReader(io.FileIO(path), buffer_size=HEAD)
-    if raw.peek(2)[:2] != b"\x1f\x8b":
-        return raw
-    return io.BufferedReader(_Capped(gzip.GzipFile(fileobj=raw), raw), buffer_size=HEAD)
+def _on_errors(encoding: str) -> str:
+    return "surrogateescape" if encoding.startswith("utf-8") else "strict"
 
 
 def _first_characters(head: bytes, encoding: str) -> str:
@@ -139,9 +111,3 @@ def _first_characters(head: bytes, encoding: str) -> str:
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     text = codecs.getincrementaldecoder(encoding)(errors).decode(head)
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _no_file(path: Path) -> str:
-    if path.is_dir():
-        return "is a folder"
-    return "is no regular file (a pipe, a socket or a device)" if path.exists() else "does not exist"
