@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pipeline.ledger.identity import curie
 from pipeline.settings import Reliability
 from pipeline.types import Concept, Document, Edge, Evidence, Graph, Relation, State, content_id, edge_uid
 
@@ -99,12 +100,27 @@ def as_of(graph: Graph, year: int, rules: BeliefRules) -> Graph:
 
 
 def withdrawn_ids(documents: Iterable[Document]) -> frozenset[str]:
-    """Papers that are retracted, by their own record or by a notice, and the notices themselves."""
+    """Papers that are retracted, by their own record or by a notice, and the notices themselves.
+
+    A link leads to a paper by any of its identifiers, in any form.
+
+    >>> notice = Document("2", "Retraction", status="retraction", links=(("retracts", "10.1000/XYZ"),))
+    >>> sorted(withdrawn_ids([notice, Document("1", "Fish oil", ids=("doi:10.1000/xyz",))]))
+    ['1', '2']
+    """
+    papers = list(documents)
+    known: dict[str, set[str]] = defaultdict(set)
     out = set()
-    for document in documents:
-        if document.status in WITHDRAWN:
+    for document in papers:
+        for id_ in (document.id, *document.ids):
+            known[curie(id_)].add(document.id)
+    for document in papers:
+        words = {word for word, _ in document.links}
+        if document.status in WITHDRAWN or "retracted_by" in words:
             out.add(document.id)
-        out.update(target for word, target in document.links if word == "retracts")
+        for word, target in document.links:
+            if word in ("retracts", "retracted_by"):
+                out |= known.get(curie(target), {target})
     return frozenset(out)
 
 

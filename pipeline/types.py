@@ -11,13 +11,16 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Polarity: TypeAlias = Literal["positive", "negative"]
 Certainty: TypeAlias = Literal["certain", "speculative"]
 State: TypeAlias = Literal["supported", "contested", "refuted", "speculative"]
 Status: TypeAlias = Literal["article", "erratum", "retraction", "retracted"]
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make a new encoder each time
 
 
 def content_id(*parts: object, length: int = 16) -> str:
@@ -29,8 +32,7 @@ def content_id(*parts: object, length: int = 16) -> str:
     >>> content_id("MESH:D005395", "INDUCES", "MESH:D011928")
     'a7ef388786eeac8c'
     """
-    payload = json.dumps(parts, separators=(",", ":"))
-    return hashlib.sha256(payload.encode("ascii")).hexdigest()[:length]
+    return hashlib.sha256(_encode(parts).encode("ascii")).hexdigest()[:length]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,11 +119,28 @@ class Document:
         return self.text.split("\n", 1)[0]
 
     @property
+    def text_digest(self) -> str:
+        """Hash of what is read: equal ones mean that nothing needs to be read again."""
+        sections = [(section.start, section.end, section.kind) for section in self.sections]
+        return content_id(self.id, self.text, sections, length=32)
+
+    @property
     def digest(self) -> str:
-        """Hash of the content, the domain left out: equal digests mean that nothing needs to be read again."""
-        content = asdict(self)
-        del content["domain"]
-        return content_id(content, length=32)
+        """Hash of the content, the domain left out: equal ones mean that nothing has changed."""
+        return content_id(
+            self.text_digest,
+            self.date,
+            self.ids,
+            self.authors,
+            self.journal,
+            self.language,
+            self.licence,
+            self.status,
+            self.links,
+            self.references,
+            self.revised,
+            length=32,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["fixtures_browser", "fixtures_neo4j", "fixtures_prefect", "fixtures_workspace"]
+pytest_plugins = ["fixtures_browser", "fixtures_ledger", "fixtures_neo4j", "fixtures_prefect", "fixtures_workspace"]
 
 ROOT = Path(__file__).parent.parent
 

@@ -107,6 +107,16 @@ def test_claims_of_withdrawn_papers_fall_with_them() -> None:
     assert sorted(e.document_id for e in edge.evidence) == ["fixed", "kept"]
 
 
+@pytest.mark.parametrize(
+    "target", ["12", "pmid:12", "10.1000/XYZ", "doi:10.1000/xyz", "PMC7", "arXiv:1711.04702v2", "own"]
+)
+@pytest.mark.parametrize("word", ["retracts", "retracted_by"])
+def test_a_link_leads_to_a_paper_by_any_of_its_ids(word: str, target: str) -> None:
+    ids = ("doi:10.1000/xyz", "pmcid:PMC7", "arxiv:1711.04702", "own")
+    papers = [paper("12", ids=ids), paper("13", links=((word, target),)), paper("14", links=(("corrects", target),))]
+    assert withdrawn_ids(papers) == ({"12", "13"} if word == "retracted_by" else {"12"})
+
+
 def test_unlinked_and_self_relations_state_nothing() -> None:
     relations = [claim("d1", subject=""), claim("d1", subject="B")]
     assert assemble(relations, concepts("A", "B"), [paper("d1")], RULES).edges == ()

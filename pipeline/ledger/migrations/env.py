@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from pipeline.ledger_schema import VERSION_TABLE, metadata
+from pipeline.ledger.schema import VERSION_TABLE, metadata
 
 
 def run() -> None:

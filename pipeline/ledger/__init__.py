@@ -12,8 +12,8 @@ waits; readers see one moment and wait for nobody. A process that is killed lose
 ...     ledger.pending({"biomed": "reader@1"})
 ...     ledger.save([Reading(paper)], "reader@1")
 ...     ledger.pending({"biomed": "reader@1"})
-IngestCounts(new=1, changed=0, same=0, failed=0)
-IngestCounts(new=0, changed=0, same=1, failed=0)
+IngestCounts(new=1, changed=0, same=0, failed=0, removed=0)
+IngestCounts(new=0, changed=0, same=1, failed=0, removed=0)
 ['sample:1']
 []
 """
@@ -30,30 +30,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, Select, Table, distinct, func, or_, select
 
-from pipeline.ledger_engine import BINDS, bring_to_head, chunks, connect, explained, insert_rows, reader, writer
-from pipeline.ledger_ingest import (
+from pipeline.ledger.desk import start
+from pipeline.ledger.engine import among, bring_to_head, chunks, connect, explained, insert_rows, reader, writer
+from pipeline.ledger.ingest import (
     IngestCounts,
+    Told,
+    batches,
     finish,
-    forget_reading,
     ingest_batch,
     record_failures,
-    remove_documents,
-    start,
+    unchanged,
 )
-from pipeline.ledger_schema import (
-    document_of,
-    documents,
-    failures,
-    grounding_of,
-    groundings,
-    mention_of,
-    mentions,
-    read_state,
-    reading_rows,
-    relation_of,
-    relations,
-)
-from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation
+from pipeline.ledger.rows import document_of, grounding_of, mention_of, reading_rows, relation_of
+from pipeline.ledger.schema import documents, failures, groundings, mentions, read_state, relations
+from pipeline.ledger.shelf import INGEST, forget_reading, remove_documents, resolve
+from pipeline.types import Deleted, Document, Failure, Grounding, Mention, Reading, Relation
 
 __all__ = ["IngestCounts", "Ledger", "LedgerCounts"]
 
@@ -111,24 +102,47 @@ class Ledger:
         """The revision of the schema, such as ``0001``."""
         return self._revision
 
-    def ingest(self, source: str, items: Iterable[Document | Failure], *, batch_size: int = 500) -> IngestCounts:
+    def ingest(
+        self, source: str, items: Iterable[Document | Deleted | Failure], *, stamp: str = "", batch_size: int = 500
+    ) -> IngestCounts:
         """Take in all that one source (a file) yields, one transaction a batch.
 
-        A document is compared by its id, digest and domain; one that changed loses what was read in it. Where two
-        sources tell a document differently, the one that changed last is right. When the source was read to its end,
-        failures that it no longer has are cleared, and documents named by their content (``text:...``) that only it
-        had and has no more are removed. If ``items`` raises, the batches before stay.
+        A document is compared with what this source said of it before; one whose text changed loses what was read in
+        it. What several sources tell of one paper is one document (:mod:`pipeline.ledger.identity`); a record whose ids
+        contradict what is known is a failure. When the source was read to its end, failures that it no longer has are
+        cleared, documents named by their content (``text:...``) that only it had and has no more are removed, and
+        ``stamp`` is kept, by which :meth:`unchanged` knows it again. If ``items`` raises, the batches before stay.
         """
-        counts = IngestCounts()
+        [(_, counts)] = self.ingest_many([(source, stamp, items)], batch_size=batch_size)
+        return counts
+
+    def ingest_many(self, told: Iterable[Told], *, batch_size: int = 500) -> Iterator[tuple[str, IngestCounts]]:
+        """Take in many sources, each with its stamp and items, small ones together in one transaction.
+
+        Yields the counts of each source once it is written to its end.
+        """
+        totals: dict[str, IngestCounts] = defaultdict(IngestCounts)
         with explained(self._engine.url), writer(self._engine).connect() as connection:
             with connection.begin():
                 start(connection)
-            for batch in chunks(items, batch_size):
+            for batch in batches(told, batch_size):
                 with connection.begin():
-                    counts += ingest_batch(connection, source, batch)
-            with connection.begin():
-                finish(connection, source, counts)
-        return counts
+                    for source, counts in ingest_batch(connection, batch).items():
+                        totals[source] += counts
+                    for source, removed in finish(connection, batch.ended, totals).items():
+                        totals[source] += IngestCounts(removed=removed)
+                yield from [(source, totals.pop(source)) for source in batch.ended]
+
+    def unchanged(self, stamps: Mapping[str, str]) -> dict[str, IngestCounts]:
+        """Of sources by their stamps, those that need not be read again, with the counts that it would give."""
+        with self._reading() as connection:
+            return unchanged(connection, {source: stamp for source, stamp in stamps.items() if stamp})
+
+    def failed_sources(self) -> list[str]:
+        """The sources of which something could not be read, sorted."""
+        query = select(distinct(failures.c.source)).where(failures.c.stage == INGEST)
+        with self._reading() as connection:
+            return sorted(connection.scalars(query))
 
     def pending(self, fingerprints: Mapping[str, str]) -> list[str]:
         """Sorted ids of the documents to read: never read, changed since, or read by another reader.
@@ -146,7 +160,7 @@ class Ledger:
                         or_(
                             read_state.c.document_id.is_(None),
                             read_state.c.fingerprint != fingerprint,
-                            read_state.c.digest != documents.c.digest,
+                            read_state.c.digest != documents.c.text_digest,
                         )
                     )
                 )
@@ -159,7 +173,10 @@ class Ledger:
             return sorted(connection.scalars(select(distinct(documents.c.domain))))
 
     def documents(self, ids: Sequence[str] | None = None) -> Iterator[Document]:
-        """Stream documents sorted by id: all, or those of ``ids`` that the ledger has."""
+        """Stream documents sorted by id: all, or those of ``ids`` that the ledger has.
+
+        A document is found by its id, and by any identifier that a source knows it by (``PMC12``, ``doi:10.1/x``).
+        """
         with self._reading() as connection:
             yield from map(document_of, _stream(connection, select(documents).order_by(documents.c.id), ids))
 
@@ -170,14 +187,14 @@ class Ledger:
         """
         rows = {reading.document.id: reading_rows(reading, fingerprint) for reading in readings}
         with self._writing() as connection:
-            current = _digests(connection, rows)
-            valid = [id_ for id_ in rows if rows[id_].state["digest"] == current.get(id_)]
+            current = _text_digests(connection, rows)
+            valid = [found for id_, found in rows.items() if found.text_digest == current.get(id_)]
             if len(valid) < len(rows):
                 log.warning("%d documents were changed while they were read", len(rows) - len(valid))
-            forget_reading(connection, valid)
-            insert_rows(connection, read_state, (rows[id_].state for id_ in valid))
+            forget_reading(connection, [found.state[0] for found in valid])
+            insert_rows(connection, read_state, (found.state for found in valid))
             for table in (mentions, groundings, relations):
-                insert_rows(connection, table, (row for id_ in valid for row in getattr(rows[id_], table.name)))
+                insert_rows(connection, table, (row for found in valid for row in getattr(found, table.name)))
 
     def fail(self, items: Iterable[Failure]) -> None:
         """Record failures; one at the same source, place and stage takes the new reason."""
@@ -233,9 +250,9 @@ class Ledger:
             return LedgerCounts(*(_count(connection, table) for table in (documents, mentions, relations, failures)))
 
     def remove(self, document_id: str) -> bool:
-        """Remove a document with all that was read in it; False where there is none by that id."""
+        """Remove a document, by any of its ids, with all that was read in it; False where there is none."""
         with self._writing() as connection:
-            return remove_documents(connection, [document_id]) > 0
+            return remove_documents(connection, resolve(connection, [document_id])) > 0
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -253,8 +270,8 @@ def _stream(connection: Connection, query: Select[Any], ids: Iterable[str] | Non
     if ids is None:
         yield from connection.execute(query.execution_options(yield_per=1000))
         return
-    for chunk in chunks(sorted(set(ids)), BINDS):
-        yield from connection.execute(query.where(documents.c.id.in_(chunk)))
+    for chunk in chunks(sorted(resolve(connection, ids)), _READINGS):
+        yield from connection.execute(query.where(among(connection, documents.c.id, chunk)))
 
 
 def _mentions(connection: Connection, ids: Sequence[str]) -> dict[str, Mention]:
@@ -282,12 +299,9 @@ def _by_document(values: Iterable[_T]) -> dict[str, tuple[_T, ...]]:
     return {document_id: tuple(group) for document_id, group in grouped.items()}
 
 
-def _digests(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for chunk in chunks(ids, BINDS):
-        rows = connection.execute(select(documents.c.id, documents.c.digest).where(documents.c.id.in_(chunk)))
-        found.update((row.id, row.digest) for row in rows)
-    return found
+def _text_digests(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    query = select(documents.c.id, documents.c.text_digest).where(among(connection, documents.c.id, ids))
+    return {row.id: row.text_digest for row in connection.execute(query)}
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -1,6 +1,6 @@
 """The schema of the ledger through time, as Alembic revisions in ``versions/``.
 
-To change the schema: change :mod:`pipeline.ledger_schema`, write the next file ``versions/0002_what_it_does.py`` and
+To change the schema: change :mod:`pipeline.ledger.schema`, write the next file ``versions/0002_what_it_does.py`` and
 set ``HEAD``. A revision that was released is never edited. A test compares what the revisions make with the schema.
 """
 
