@@ -1,31 +1,26 @@
-"""RIS, the exchange format of reference managers, through rispy; one record after the other."""
+"""RIS, the exchange format of reference managers, in its dialects."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import rispy
-
-from pipeline.sources import fields
+from pipeline.sources import fields, manager, tagged
 from pipeline.sources.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure
 
 _FIRST = re.compile(r"TY  ?- ?")
 _LAST = re.compile(r"ER  ?-")
-_TWO_TAGS = re.compile(r"^TY  ?-.*\n(?:\s*\n)*[A-Z][A-Z0-9]  ?-(?: |$)", re.MULTILINE)
+# One blank before the sign only where the first tag has it so: a line of text may well begin "UV - visible".
+_TAGS = {"TY  ": re.compile(r"([A-Z][A-Z0-9])  -(?: |$)"), "TY -": re.compile(r"([A-Z][A-Z0-9]) -(?: |$)")}
+_TWO_TAGS = re.compile(r"^TY  ?-.*\n(?:[^\S\n]*\n)*[A-Z][A-Z0-9]  ?-(?: |$)", re.MULTILINE)
 
-# What rispy calls them, the most telling first.
-_KEYS = {
-    "id": ("id", "accession_number", "doi"),
-    "title": ("title", "primary_title", "translated_title", "short_title"),
-    "abstract": ("abstract", "notes_abstract"),
-    "authors": ("authors", "first_authors"),
-    "journal": ("journal_name", "alternate_title3", "secondary_title", "alternate_title2"),
-    "language": ("language",),
-    "doi": ("doi",),
-}
-_DATES = ("date", "year", "publication_year")
+_TITLES = ("TI", "T1", "CT", "BT", "TT", "ST")
+_JOURNALS = ("JF", "T2", "JO", "JA", "J2", "J1", "BT")
+_DOIS = ("DO", "DI", "M3", "L3")
+_ADDRESSES = ("UR", "L1", "L2", "L3", "L4", "LK", "DO")
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi: ?)?(10\.\d{3,9}/\S+)", re.IGNORECASE)
+_COMMA = re.compile(r" *, *")
 
 
 def sniff(head: str) -> bool:
@@ -34,34 +29,46 @@ def sniff(head: str) -> bool:
 
 
 def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
-    return fields.each(_records(lines(stream.text)), _parse, name)
+    """Counters and banners between records are passed over, but no tags."""
+    return fields.each(tagged.records(lines(stream.text), _begins, ends=_LAST.match), _parse, name)
 
 
-def _records(numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[str, str]]:
-    """Cut at the type tag and after the end tag; what stands between records (counters, banners) is passed over."""
-    place, record = "", list[str]()
-    for number, line in numbered:
-        if _FIRST.match(line):
-            if record:
-                yield place, "\n".join(record)
-            place, record = f"record at line {number}", [line]
-        elif record:
-            record.append(line)
-            if _LAST.match(line):
-                yield place, "\n".join(record)
-                record = []
-    if record:
-        yield place, "\n".join(record)
+def _begins(line: str, record: list[str]) -> bool:
+    return bool(_FIRST.match(line) or (not record and _TAGS["TY  "].match(line) and not _LAST.match(line)))
 
 
 def _parse(record: str) -> Document:
-    if not _LAST.search(record.rpartition("\n")[2]):
+    check(record)
+    if not _FIRST.match(record):
+        raise Unreadable("does not begin with a type (TY  -): that line is missing or broken")
+    if not _LAST.match(record.rpartition("\n")[2]):
         raise Unreadable("has no end tag (ER  -): the file is cut off, or a line is missing")
-    try:
-        (entry,) = rispy.loads(check(record), enforce_list_tags=False)
-    except (rispy.parser.ParseError, OSError, ValueError) as error:
-        raise Unreadable(f"is no RIS: {error}") from error
-    given = {field: next((entry[key] for key in keys if entry.get(key)), "") for field, keys in _KEYS.items()}
-    dates = (str(entry.get(key, "")) for key in _DATES)
-    given["date"] = max(dates, key=lambda text: len(fields.iso_date(text)))
-    return fields.document(given)
+    tags = tagged.values(record, _TAGS[record[:4]])
+    ids = _ids(tags)
+    return fields.document(
+        {
+            # what a manager numbers its references by is nobody else's number
+            "id": "" if ids else tagged.first(tags, "AN", "ID"),
+            **ids,
+            "title": tagged.first(tags, *_TITLES),
+            "abstract": tagged.first(tags, "AB", "N2"),
+            "date": manager.best_date(
+                tagged.first(tags, "PY", "Y1"), tagged.first(tags, "Y1"), tagged.first(tags, "DA")
+            ),
+            "authors": [_COMMA.sub(", ", fields.flat(name)) for tag in ("AU", "A1") for name in tags.get(tag, ())],
+            "journal": tagged.first(tags, *_JOURNALS),
+            "language": tagged.first(tags, "LA"),
+        }
+    )
+
+
+def _ids(tags: tagged.Tags) -> Mapping[str, str]:
+    """Identifiers, the surest place last: addresses of pages, notes, numbers in databases, the tag of the DOI."""
+    databases = (*tags.get("DB", ()), *tags.get("DP", ()))
+    # some publishers give the DOI as the type of work, or as a link
+    doi = next((found[1] for tag in _DOIS if (found := _DOI.match(tagged.first(tags, tag)))), "")
+    ids = manager.page_ids(*(address for tag in _ADDRESSES for address in tags.get(tag, ())))
+    ids |= manager.noted_ids(*tags.get("N1", ()))
+    for tag in ("C1", "C2", "M1", "AN"):
+        ids |= manager.accession_ids(tagged.first(tags, tag), databases if tag == "AN" else ())
+    return ids | ({"doi": doi} if doi else {})
