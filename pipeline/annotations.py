@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.sources.pubtator import GOLD
 from pipeline.text import split
-from pipeline.types import Mention, Reading, Relation, Section
+from pipeline.types import Document, Mention, Reading, Relation, Section
 
 Writer = Callable[[Iterable[Reading]], Iterator[str]]
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_BLANKS_APART = re.compile(r"\S+")
+_MARK = re.compile(r"(?<!\S)[.,;:?!)](?!\S)|\w[.,;:?!)](?!\S)")
 
 
 def pubtator(readings: Iterable[Reading]) -> Iterator[str]:
@@ -64,7 +67,7 @@ def bioc(readings: Iterable[Reading]) -> Iterator[str]:
 def scierc(readings: Iterable[Reading]) -> Iterator[str]:
     """SciERC JSON Lines: tokens by sentence, spans by token of the document, ends inclusive (Luan et al., 2018).
 
-    A mention that begins or ends inside a token stands for the whole token.
+    A text that was read from tokens keeps them. A mention that begins or ends inside a token stands for all of it.
     """
     for reading in readings:
         yield json.dumps(_scierc_document(reading), ensure_ascii=False) + "\n"
@@ -82,7 +85,7 @@ def _known(mention: Mention) -> bool:
 
 
 def _pubtator_mention(mention: Mention) -> str:
-    concept = mention.concept_id if _known(mention) else "-"
+    concept = "|".join(_meant(mention)) if _known(mention) else "-"
     surface = mention.text.replace("\n", " ").replace("\t", " ")
     return "\t".join((mention.document_id, str(mention.start), str(mention.end), surface, mention.type, concept))
 
@@ -105,46 +108,99 @@ def _plain_relation(relation: Relation) -> dict[str, Any]:
 def _bioc_document(reading: Reading) -> dict[str, Any]:
     document = reading.document
     names = {mention.uid: f"M{number}" for number, mention in enumerate(reading.mentions)}
+    stretches = list(_stretches(document))
+    starts = [stretch.start for stretch in stretches]
+    inside: list[list[dict[str, Any]]] = [[] for _ in stretches]
+    for mention in reading.mentions:
+        inside[max(bisect_right(starts, mention.start) - 1, 0)].append(_bioc_mention(mention, names))
     passages = [
         {
-            "offset": section.start,
-            "infons": {"type": section.kind},
-            "text": section.of(document.text),
+            "offset": stretch.start,
+            "infons": {"type": stretch.kind},
+            "text": stretch.of(document.text),
             "sentences": [],
-            "annotations": [
-                _bioc_mention(m, names) for m in reading.mentions if section.start <= m.start < section.end
-            ],
+            "annotations": annotations,
             "relations": [],
         }
-        for section in document.sections or (Section(0, len(document.text), "text"),)
+        for stretch, annotations in zip(stretches, inside, strict=True)
     ]
-    relations = [
-        {
-            "id": f"R{number}",
-            "infons": {"type": r.predicate, "score": r.score, "polarity": r.polarity, "certainty": r.certainty},
-            "nodes": [
-                {"refid": names[r.subject.uid], "role": "subject"},
-                {"refid": names[r.object.uid], "role": "object"},
-            ],
-        }
-        for number, r in enumerate(reading.relations)
-    ]
-    return {"id": document.id, "infons": {}, "passages": passages, "annotations": [], "relations": relations}
+    relations = [_bioc_relation(relation, number, names) for number, relation in enumerate(reading.relations)]
+    infons = dict(_about(document))
+    return {"id": document.id, "infons": infons, "passages": passages, "annotations": [], "relations": relations}
+
+
+def _stretches(document: Document) -> Iterator[Section]:
+    """The sections, and what of the text lies between them."""
+    text, at = document.text, 0
+    if not document.sections:
+        yield Section(0, len(text), "text")
+        return
+    for section in (*sorted(document.sections), Section(len(text), len(text), "")):
+        between = text[at : section.start]
+        if between.strip():
+            start = at + len(between) - len(between.lstrip())
+            yield Section(start, start + len(between.strip()), "text")
+        if section.kind:
+            yield section
+        at = max(at, section.end)
+
+
+def _about(document: Document) -> Iterator[tuple[str, str]]:
+    """What is known of the paper, under the names that PubMed Central's BioC has for it."""
+    for curie in document.ids:
+        source, _, value = curie.partition(":")
+        yield f"article-id_{source.replace('pmcid', 'pmc')}", value
+    for number, author in enumerate(document.authors):
+        family, _, given = author.partition(", ")
+        yield f"name_{number}", f"surname:{family};given-names:{given}" if given else f"surname:{family}"
+    known = {
+        "date": document.date,
+        "journal": document.journal,
+        "language": document.language,
+        "license": document.licence,
+        "status": document.status if document.status != "article" else "",
+    }
+    yield from ((key, value) for key, value in known.items() if value)
 
 
 def _bioc_mention(mention: Mention, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": names[mention.uid],
-        "infons": {"type": mention.type, "identifier": mention.concept_id, "score": mention.score},
+        "infons": {"type": mention.type, "identifier": ";".join(_meant(mention)), "score": mention.score},
         "text": mention.text,
         "locations": [{"offset": mention.start, "length": mention.end - mention.start}],
     }
 
 
+def _meant(mention: Mention) -> list[str]:
+    """The best concept; of a gold mention all, for each of them is meant."""
+    gold = [grounding.concept_id for grounding in mention.groundings if grounding.method == GOLD]
+    return gold or [mention.concept_id]
+
+
+def _bioc_relation(relation: Relation, number: int, names: Mapping[str, str]) -> dict[str, Any]:
+    infons = {
+        "type": relation.predicate,
+        "entity1": ";".join(_meant(relation.subject)),
+        "entity2": ";".join(_meant(relation.object)),
+        "score": relation.score,
+        "polarity": relation.polarity,
+        "certainty": relation.certainty,
+        "offset": relation.start,
+        "length": relation.end - relation.start,
+    }
+    nodes = [
+        {"refid": names[mention.uid], "role": role}
+        for mention, role in ((relation.subject, "subject"), (relation.object, "object"))
+    ]
+    return {"id": f"R{number}", "infons": infons, "nodes": nodes}
+
+
 def _scierc_document(reading: Reading) -> dict[str, Any]:
     text = reading.document.text
     spans = reading.sentences or split(reading.document).sentences
-    tokens = [[(m.start(), m.end()) for m in _TOKEN.finditer(text, s.start, s.end)] for s in spans]
+    token = _BLANKS_APART if _is_tokenised(text) else _TOKEN
+    tokens = [[(m.start(), m.end()) for m in token.finditer(text, s.start, s.end)] for s in spans]
     tokens = [sentence for sentence in tokens if sentence]
     flat = [token for sentence in tokens for token in sentence]
     starts, ends = [start for start, _ in flat], [end for _, end in flat]
@@ -166,3 +222,13 @@ def _scierc_document(reading: Reading) -> dict[str, Any]:
         "ner": by_sentence([*where, mention.type] for mention, where in placed if where[0] <= where[1]),
         "relations": by_sentence([*place(r.subject), *place(r.object), r.predicate] for r in reading.relations),
     }
+
+
+def _is_tokenised(text: str) -> bool:
+    """Whether blanks already part all tokens: most marks that end a phrase stand alone.
+
+    >>> _is_tokenised("It thins ( e.g. ) blood ."), _is_tokenised("It thins (e.g.) blood.")
+    (True, False)
+    """
+    marks = _MARK.findall(text)
+    return 2 * sum(len(mark) == 1 for mark in marks) > len(marks)

@@ -76,6 +76,35 @@ def test_bioc_without_sections_loses_nothing() -> None:
     assert len(passage["annotations"]) == 3
 
 
+def test_bioc_writes_what_lies_between_sections_and_what_is_known_of_the_paper() -> None:
+    sections = (Section(0, 8, "title"), Section(43, len(TEXT), "results"))
+    document = Document("d1", TEXT, sections, "1985", ("pmid:7",), ("Dyer, Ann",), "Blood", licence="CC0")
+    written = json.loads("".join(bioc([Reading(document, mentions=reading().mentions)])))["documents"][0]
+    assert [(p["offset"], p["infons"]["type"], len(p["annotations"])) for p in written["passages"]] == [
+        (0, "title", 0),
+        (9, "text", 3),
+        (43, "results", 0),
+    ]
+    assert written["infons"] == {
+        "article-id_pmid": "7",
+        "name_0": "surname:Dyer;given-names:Ann",
+        "date": "1985",
+        "journal": "Blood",
+        "license": "CC0",
+    }
+
+
+def test_composite_gold_keeps_all_its_concepts() -> None:
+    both = tuple(Grounding(concept, "n", 1.0, "gold") for concept in ("X:1", "X:2"))
+    gold = Mention(9, 17, "d1", "Fish oil", "Chemical", 1.0, "gold", both)
+    ranked = Mention(9, 17, "d1", "Fish oil", "Chemical", 1.0, "x", (*both[:1], Grounding("X:3", "n", 0.5, "exact")))
+    for meant, joined in ((gold, ("X:1|X:2", "X:1;X:2")), (ranked, ("X:1", "X:1"))):
+        one = Reading(reading().document, mentions=(meant,))
+        assert "".join(pubtator([one])).splitlines()[2].endswith(f"\t{joined[0]}")
+        (annotation,) = json.loads("".join(bioc([one])))["documents"][0]["passages"][1]["annotations"]
+        assert annotation["infons"]["identifier"] == joined[1]
+
+
 def test_scierc_counts_tokens_over_the_document() -> None:
     (line,) = scierc([split(reading().document), reading()][1:])
     row = json.loads(line)
