@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cache
@@ -16,13 +17,41 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from pipeline.errors import UsageError
-from pipeline.sources import jsonl, markdown, medline, plain, pubtator, ris
+from pipeline.sources import (
+    arxiv,
+    bibtex,
+    bioc,
+    brat,
+    conll,
+    crossref,
+    datacite,
+    endnote,
+    europepmc,
+    extracted,
+    jats,
+    jsonl,
+    latex,
+    markdown,
+    medline,
+    nbib,
+    openalex,
+    pdf,
+    plain,
+    pubtator,
+    ris,
+    scierc,
+    tei,
+    webpage,
+    wos,
+)
 from pipeline.sources.stream import HEAD, Stream, Unreadable
 from pipeline.sources.table import Table
 from pipeline.sources.unpack import BROKEN, printable, reason, streams
 from pipeline.types import Deleted, Document, Failure, Reading
 
 __all__ = ["ANNOTATED", "SOURCES", "AnnotatedSource", "Source", "annotated", "find", "format_of", "read", "read_all"]
+
+_NESTED_ENTITY = re.compile(r"""<!ENTITY\s+[^\s"'%>]{1,200}\s+(?:"[^"]{0,9999}&[A-Za-z_]|'[^']{0,9999}&[A-Za-z_])""")
 
 Item: TypeAlias = Document | Deleted | Failure
 
@@ -47,15 +76,41 @@ class AnnotatedSource(Source, Protocol):
 
 # The strictest first: what a format's own marks do not claim falls through to the looser ones.
 SOURCES: Mapping[str, Source] = {
+    "pdf": pdf,
     "medline": medline,
-    "pubtator": pubtator,
+    "jats": jats,
+    "tei": tei,
+    "endnote": endnote,
+    "bioc": bioc,
+    "extracted": extracted,
+    "scierc": scierc,
+    "crossref": crossref,
+    "datacite": datacite,
+    "openalex": openalex,
+    "europepmc": europepmc,
+    "arxiv": arxiv,
     "jsonl": jsonl,
+    "html": webpage,
+    "latex": latex,
+    "pubtator": pubtator,
+    "brat": brat,
+    "nbib": nbib,
     "ris": ris,
+    "wos": wos,
+    "bibtex": bibtex,
+    "conll": conll,
     "markdown": markdown,
     "table": Table(),
     "plain": plain,
 }
-ANNOTATED: Mapping[str, AnnotatedSource] = {"pubtator": pubtator}
+ANNOTATED: Mapping[str, AnnotatedSource] = {
+    "bioc": bioc,
+    "extracted": extracted,
+    "scierc": scierc,
+    "pubtator": pubtator,
+    "brat": brat,
+    "conll": conll,
+}
 
 
 def read(path: str | Path, *, columns: Mapping[str, str] | None = None) -> Iterator[Item]:
@@ -160,10 +215,14 @@ def _read_annotated(stream: Stream) -> Iterator[Reading | Failure]:
 def _format(stream: Stream, sources: Mapping[str, Source]) -> str:
     if not stream.head.strip("\ufeff \t\r\n"):
         raise Unreadable("is empty" if len(stream.head) < HEAD // 4 else "begins with nothing but blanks")
+    if _NESTED_ENTITY.search(stream.head) and stream.head.lstrip("\ufeff \t\r\n").startswith("<"):
+        raise Unreadable("declares entities that are made of entities: it looks like a bomb")
     for name, source in sources.items():
         if source.sniff(stream.head):
             return name
-    raise Unreadable(f"is of no known format ({', '.join(sources)}): it begins with {stream.head.lstrip()[:30]!r}")
+    if "\0" in stream.head:
+        raise Unreadable("holds NUL characters: it is no text, or UTF-16 without a byte order mark")
+    raise Unreadable(f"is of no known format of papers: it begins with {stream.head.lstrip()[:30]!r}")
 
 
 def _below(path: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path | Failure]:
@@ -182,10 +241,16 @@ def _below(path: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path | Fai
         return
     if not names and not above:
         yield Failure(printable(path), "", "is an empty folder")
-    annotated_ = {name.removesuffix(".ann") for name in names if name.endswith(".ann")}
-    for name in names:
-        if not (name.endswith(".txt") and name.removesuffix(".txt") in annotated_):  # brat: read with its .ann
-            yield from _below(path / name, above | {identity})
+    for name in _once(path, names):
+        yield from _below(path / name, above | {identity})
+
+
+def _once(folder: Path, names: list[str]) -> list[str]:
+    """Of brat's two files a paper the annotations alone, which are read with their text, unless there are none."""
+    pairs = {name for name in names if name.endswith(".ann") and f"{name[:-4]}.txt" in names}
+    empty = {name for name in pairs if not (folder / name).stat().st_size}
+    left_out = empty | {f"{name[:-4]}.txt" for name in pairs - empty}
+    return [name for name in names if name not in left_out]
 
 
 def _companions(path: Path) -> list[Path]:
@@ -197,6 +262,6 @@ def _companions(path: Path) -> list[Path]:
 @cache
 def _code() -> str:
     """A hash of the modules that readers are made of: another version of them may read a file otherwise."""
-    package = Path(__file__).parent
-    files = sorted([*package.glob("*.py"), *package.parent.glob("*.py")])
+    pipeline = Path(__file__).parent.parent
+    files = sorted(file for room in ("sources", "text", "pdf") for file in (pipeline / room).rglob("*.py"))
     return hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=16).hexdigest()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 from pipeline.sources.stream import Unreadable
+from pipeline.text.headings import section_kind, sections_of
 from pipeline.types import Document, Failure, Section, Status, content_id
 
 Fields: TypeAlias = Mapping[str, object]
@@ -48,21 +50,6 @@ _SYNONYMS = {
 LINKS = ("corrects", "corrected_by", "retracts", "retracted_by", "updates")
 _NAMES = {name: field for field, names in _SYNONYMS.items() for name in (field, *names.split())}
 
-_KINDS = {
-    "background": "background introduction context importance rationale motivation",
-    "objective": "objective objectives aim aims purpose purposes goal goals hypothesis question questions",
-    "methods": "methods method methodology design setting participants patients subjects materials procedures "
-    "interventions measurements measures sources selection extraction",
-    "results": "results result findings observations",
-    "discussion": "discussion comment",
-    "conclusion": "conclusion conclusions interpretation implications significance",
-    "abstract": "abstract summary unlabelled unassigned",
-    "references": "references bibliography",
-}
-_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-# Where a label names several kinds ("Results and conclusions"), the first of these holds.
-_RANK = ("results", "methods", "conclusion", "objective", "discussion", "background")
-
 _STATES: dict[str, Status] = {
     "retracted": "retracted",
     "retracted publication": "retracted",
@@ -81,16 +68,22 @@ _NUMERIC = re.compile(r"(\d{4})(?!\d)(?:[-/. ](\d\d?)(?!\d)(?:[-/. ](\d\d?)(?!\d
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?!\d)")
 _YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*\b\.?", re.IGNORECASE)
-_DAY_AFTER = re.compile(r"\s*(\d\d?)(?![\d-])")
+_DAY_AFTER = re.compile(r"\s*(\d\d?)(?![\d:-])")
 _DAY_BEFORE = re.compile(r"(?<![\d-])(\d\d?)\s*$")
 
+_PMID = re.compile(
+    r"(?:pmid|pubmed|https?://(?:www\.)?(?:pubmed\.)?ncbi\.nlm\.nih\.gov(?:/pubmed)?/)?:?\s*(\d{1,9})/?", re.IGNORECASE
+)
+_PMCID = re.compile(r"(?:pmcid:?\s*|https?://\S+/articles/)?(?:PMC)?(\d{1,9})(?:\.\d+)?/?", re.IGNORECASE)
 _DOI = re.compile(r"10\.\d{3,9}/\S+")
 _ARXIV = re.compile(
     r"(?:^|arxiv[.:/]|/abs/|/pdf/)\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?![\d.]*\d)", re.I
 )
+_ENTRY = re.compile(r"\n\s*\n|\n(?=\s*(?:\[?\d+[.\])]|[-*])\s)")  # between two entries of a bibliography
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+@lru_cache(1024)
 def field_name(name: str) -> str | None:
     """Our name of a field that a file calls ``name``, or None.
 
@@ -118,8 +111,10 @@ def each(
             yield Failure(name, place, "is nested too deeply")
 
 
-def document(given: Fields) -> Document:
+def document(given: Fields, *, exact: bool = False) -> Document:
     """Make a Document of loose fields, which may go by any of their usual names; unknown ones are left out.
+
+    With ``exact`` a bibliography at the end of a text stays in it, for annotations may count its characters.
 
     >>> paper = document({"Article Title": "Fish oil", "abstract": "It thins blood.", "Year": 1984, "PMID": "227508"})
     >>> paper.id, paper.text, paper.date, paper.ids
@@ -128,22 +123,27 @@ def document(given: Fields) -> Document:
     fields = _renamed(given)
     parts = _parts(fields)
     text, sections = layout(part for part in parts if part[0] != "references")
+    sections, bibliography = divided(text, sections), ""
+    if not exact:
+        text, sections, bibliography = _without_bibliography(text, sections)
     if not text:
         filled = ", ".join(repr(name) for name, value in given.items() if value)
         raise Unreadable(f"has neither title nor text; what it has is {filled or 'nothing'}")
+    date_ = iso_date(_string(fields, "date")) or iso_date(_string(fields, "year"))
+    authors = tuple(_authors(fields.get("authors")))
     return Document(
-        id=_id(fields) or f"text:{content_id(text)}",
+        id=_id(fields) or _content_id(text, sections, date_, authors),
         text=text,
         sections=sections,
-        date=iso_date(_string(fields, "date")) or iso_date(_string(fields, "year")),
+        date=date_,
         ids=_curies(fields),
-        authors=tuple(_authors(fields.get("authors"))),
+        authors=authors,
         journal=_string(fields, "journal"),
         language=_string(fields, "language").lower(),
         licence=_string(fields, "licence"),
         status=_STATES.get(_string(fields, "status").lower(), "article"),
         links=tuple(dict.fromkeys(_links(fields))),
-        references=tuple(dict.fromkeys(_references(fields, parts))),
+        references=tuple(dict.fromkeys((*_references(fields, parts), *_entries(bibliography)))),
         revised=iso_date(_string(fields, "revised")),
     )
 
@@ -165,21 +165,21 @@ def layout(parts: Iterable[Part]) -> tuple[str, tuple[Section, ...]]:
     return "\n".join(texts), tuple(sections)
 
 
-def section_kind(label: str, default: str = "body") -> str:
-    """Name a section by its label: one of the usual kinds, else the label itself in lower case.
+def divided(text: str, sections: Iterable[Section]) -> tuple[Section, ...]:
+    """Sections whose kind says little, divided at the headings that their text has.
 
-    >>> section_kind("2. PATIENTS AND METHODS:"), section_kind("Results & Discussion"), section_kind("Fish oil")
-    ('methods', 'results', 'fish oil')
+    >>> [section.kind for section in divided("AIM: To see. RESULTS: We saw.", [Section(0, 29, "abstract")])]
+    ['objective', 'results']
     """
-    words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", label.lower())
-    kinds = {_KIND_OF[word] for word in words if word in _KIND_OF}
-    if len(words) == 1 and kinds:
-        return kinds.pop()
-    if len(words) <= 4:  # a longer heading is about its own matter, whatever words it uses
-        for kind in _RANK:
-            if kind in kinds:
-                return kind
-    return " ".join(words)[:60].strip() or default
+    return tuple(
+        part
+        for section in sections
+        for part in (
+            sections_of(text, section.start, section.end, section.kind)
+            if section.kind in ("abstract", "body")
+            else (section,)
+        )
+    )
 
 
 def iso_date(text: str) -> str:
@@ -249,6 +249,8 @@ def _renamed(given: Fields) -> dict[str, object]:
 def _string(fields: Fields, field: str) -> str:
     """A field as one string; only the fields that make up the text keep their outer blanks."""
     value = fields.get(field, "")
+    if value == "":
+        return ""
     if isinstance(value, list | tuple):
         value = " ".join(str(item) for item in value)
     if isinstance(value, Mapping | bool):
@@ -297,11 +299,11 @@ def _id(fields: Fields) -> str:
 
 def _curies(fields: Fields) -> tuple[str, ...]:
     """Identifiers as CURIEs, the best known first; a DOI that arXiv gave is an arXiv identifier."""
-    pmid, pmcid = (re.sub(r"\D", "", _string(fields, name)) for name in ("pmid", "pmcid"))
+    pmid, pmcid = _PMID.fullmatch(_string(fields, "pmid")), _PMCID.fullmatch(_string(fields, "pmcid"))
     doi, arxiv = doi_curie(_string(fields, "doi")), arxiv_curie(_string(fields, "arxiv"))
     if doi and doi.startswith("doi:10.48550/arxiv."):
         arxiv, doi = arxiv or arxiv_curie(doi), None
-    found = (pmid and f"pmid:{pmid}", pmcid and f"pmcid:PMC{pmcid}", doi, arxiv)
+    found = (pmid and f"pmid:{pmid[1]}", pmcid and f"pmcid:PMC{pmcid[1]}", doi, arxiv)
     return tuple(curie for curie in found if curie)
 
 
@@ -313,9 +315,28 @@ def _references(fields: Fields, parts: Iterable[Part]) -> Iterator[str]:
             yield text
     for kind, text in parts:
         if kind == "references":
-            yield from (
-                flat(entry) for entry in re.split(r"\n\s*\n|\n(?=\s*(?:\[?\d+[.\])]|[-*])\s)", text) if entry.strip()
-            )
+            yield from _entries(text)
+
+
+def _entries(bibliography: str) -> Iterator[str]:
+    """The entries of a printed bibliography, without the heading above them."""
+    for entry in _ENTRY.split(bibliography):
+        if (text := flat(entry)) and section_kind(text, "") != "references":
+            yield text
+
+
+def _without_bibliography(text: str, sections: tuple[Section, ...]) -> tuple[str, tuple[Section, ...], str]:
+    """Part the list of references that ends a text from it: what others found is no claim of this paper."""
+    if len(sections) < 2 or sections[-1].kind != "references":
+        return text, sections, ""
+    return text[: sections[-2].end], sections[:-1], sections[-1].of(text)
+
+
+def _content_id(text: str, sections: tuple[Section, ...], date_: str, authors: tuple[str, ...]) -> str:
+    """What a paper without any identifier is called; a title alone may be that of several papers."""
+    if len(sections) > 1:
+        return f"text:{content_id(text)}"
+    return f"text:{content_id(text, date_[:4], authors[:1])}"
 
 
 def _authors(value: object) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.sources.fields import each, storable
+from pipeline.sources.fields import divided, each, storable
 from pipeline.sources.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation, Section
 
@@ -100,7 +100,7 @@ def _document(block: _Block) -> Document:
     return Document(
         id=check(pmid),
         text=text,
-        sections=tuple(section for section in spans if section.of(text).strip()),
+        sections=divided(text, (section for section in spans if section.of(text).strip())),
         ids=(f"pmid:{pmid}",) if pmid.isdecimal() else (),
     )
 

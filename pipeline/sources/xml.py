@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, encoding_of
+from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of
 
 _PROLOG = re.compile(
     r"""(?>\ufeff|\s+|<\?(?:(?!\?>).)*+\?>|<!--(?:(?!-->).)*+-->
@@ -65,6 +65,7 @@ def parse(data: bytes) -> etree._Element:
             data = declaration[0].lstrip() + _NO_DTD + data[declaration.end() :]
         found = etree.fromstring(data, parser(encoding="utf-8"))
     except etree.XMLSyntaxError as error:
+        check(data.decode("utf-8", "surrogateescape"))  # a byte that is not UTF-8 is told in plainer words
         raise Unreadable(f"is not well-formed: {str(error)[:_MOST_ERROR]}") from error
     except (LookupError, ValueError) as error:
         raise Unreadable(f"is no XML: {str(error)[:_MOST_ERROR]}") from error
