@@ -53,8 +53,9 @@ def load(workspace: str, flags: Flags) -> dict[str, int | str]:
 def build(workspace: str = ".", paths: list[str] | None = None, flags: Flags | None = None) -> dict[str, Any]:
     """Papers to graph; counts of what was new, changed, the same and failed, with the statistics of the graph."""
     flags = flags or {}
-    counts = asdict(IngestCounts())
-    for domain, files in track(_file_batches(workspace, paths or [], flags), "ingesting"):
+    file_batches, found = _file_batches(workspace, paths or [], flags)
+    counts = asdict(found)
+    for domain, files in track(file_batches, "ingesting"):
         for key, value in ingest(workspace, flags, files, domain, len(files) - 1).items():
             counts[key] += value
     batches = find_pending(workspace, flags)
@@ -73,9 +74,8 @@ def run(workspace: str, paths: list[str], flags: Flags) -> dict[str, Any]:
     return result
 
 
-def _file_batches(workspace: str, paths: list[str], flags: Flags) -> list[tuple[str, list[str]]]:
+def _file_batches(workspace: str, paths: list[str], flags: Flags) -> tuple[list[tuple[str, list[str]]], IngestCounts]:
     with Workspace.open(Path(workspace), **flags) as opened:
-        by_domain: dict[str, list[str]] = {}
-        for file, domain in tasks.corpora(opened, [Path(path) for path in paths]):
-            by_domain.setdefault(domain, []).append(str(file))
-    return [(d, batch) for d, files in by_domain.items() for batch in tasks.batches(files, FILES_A_TASK)]
+        by_domain, counts = tasks.corpora(opened, [Path(path) for path in paths])
+    batches = [(domain, batch) for domain, files in by_domain.items() for batch in tasks.batches(files, FILES_A_TASK)]
+    return [(domain, [str(file) for file in batch]) for domain, batch in batches], counts

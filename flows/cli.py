@@ -33,7 +33,7 @@ from flows.options import (
     parameter,
 )
 from flows.printing import Format, print_object, print_rows, reading_row, to_json
-from flows.progress import say, track
+from flows.progress import say, track_of
 from pipeline.errors import UsageError
 
 app = typer.Typer(
@@ -62,20 +62,31 @@ def init(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files, folders or globs of papers.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders or globs of papers.")] = None,
     workspace: Folder = HERE,
     domain: Domain = None,
     column: Columns = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read again what failed: of these paths, or without a path of all.")
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="Files to read at once; default: as many as pay.")
+    ] = None,
     format_: Rows = Format.table,
 ) -> None:
     """Read papers into the ledger; formats are told by content."""
     from flows import tasks
     from pipeline.ledger import IngestCounts
 
-    total = IngestCounts()
+    if not paths and not retry:
+        raise UsageError("nothing to ingest: give files, folders or globs, or --retry")
+    columns = pairs(column or [], "--column")
     with open_workspace(workspace, domain=domain) as opened:
-        for path, field in track(list(tasks.corpora(opened, paths)), "ingesting", "files"):
-            total += tasks.ingest(opened, [path], field, columns=pairs(column or [], "--column"))
+        by_domain, total = tasks.corpora(opened, paths) if paths else (tasks.failed(opened), IngestCounts())
+        for field, files in by_domain.items():
+            each = tasks.ingest_each(opened, files, field, columns=columns, retry=retry, processes=processes)
+            for _, counts in track_of(each, len(files), "ingesting", "files"):
+                total += counts
     print_object(asdict(total), format_)
     finish(total.failed)
 
@@ -138,14 +149,14 @@ def text(
     """Show how papers were read: one JSON line a document, with all offsets."""
     from pipeline import sources
     from pipeline.text import split
-    from pipeline.types import Failure
+    from pipeline.types import Document, Failure
 
     failed = 0
     for item in sources.read_all(paths):
         if isinstance(item, Failure):
             failed += 1
             say(f"failed: {item.source}: {item.place}: {item.reason}")
-        else:
+        elif isinstance(item, Document):
             sys.stdout.write(to_json(reading_row(split(item))) + "\n")
     finish(failed, listed=False)
 

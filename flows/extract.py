@@ -13,7 +13,7 @@ from flows.reader import Reader
 from pipeline import sources
 from pipeline.annotations import WRITERS
 from pipeline.domains import load_domain
-from pipeline.types import Document, Failure, Reading
+from pipeline.types import Deleted, Document, Failure, Reading
 
 BATCH = 64
 
@@ -60,8 +60,8 @@ def _readings(paths: Sequence[Path], reader: Reader, gold_entities: bool, failur
     for item in items:
         if isinstance(item, Failure):
             failures.append(item)
-            continue
-        batch.append(item)
+        elif not isinstance(item, Deleted):
+            batch.append(item)
         if len(batch) == BATCH:
             yield from _read(batch, reader, failures)
             batch = []

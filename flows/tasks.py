@@ -5,33 +5,67 @@ They take paths and ids, not documents, and each may be repeated: what is done a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from flows.progress import say
 from flows.workspace import Workspace
 from graph.query import stats
 from pipeline import sources
 from pipeline.assemble import assemble, name_concepts
 from pipeline.ledger import IngestCounts
+from pipeline.sources.parallel import read_many
 from pipeline.types import Document, Failure, Graph, Reading
 
 Item = TypeVar("Item")
 
 MOST_BATCHES = 100
 """Of one build: each is a task run that Prefect keeps a record of, at about 20 ms of its server's time."""
+MOST_PROCESSES = 4  # the ledger takes in what as many can read
+PROCESS_PAYS = 4 << 20  # bytes
+TOLD_EVERY = 50_000  # records
 
 
 def ingest(
-    workspace: Workspace, files: Sequence[Path], domain: str, *, columns: Mapping[str, str] | None = None
+    workspace: Workspace,
+    files: Sequence[Path],
+    domain: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    retry: bool = False,
+    processes: int | None = None,
 ) -> IngestCounts:
     """Read files into the ledger; one that cannot be read is a failure in the ledger, and the others are read."""
-    total = IngestCounts()
-    for path in files:
-        items = (_assigned(item, domain) for item in sources.read(path, columns=columns))
-        total += workspace.ledger.ingest(str(path), items)
-    return total
+    each = ingest_each(workspace, files, domain, columns=columns, retry=retry, processes=processes)
+    return sum((counts for _, counts in each), IngestCounts())
+
+
+def ingest_each(
+    workspace: Workspace,
+    files: Sequence[Path],
+    domain: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    retry: bool = False,
+    processes: int | None = None,
+) -> Iterator[tuple[str, IngestCounts]]:
+    """Read files into the ledger, each with its counts as soon as it is written.
+
+    A file whose bytes were read before, by the same readers for the same domain, is not opened again, unless
+    something in it failed and ``retry`` is set. ``processes`` read side by side; None: as many as pay.
+    """
+    ledger = workspace.ledger
+    stamps = {str(path): sources.stamp(path, domain, sorted((columns or {}).items())) for path in files}
+    known = ledger.unchanged(stamps)
+    again = frozenset(source for source, counts in known.items() if retry and counts.failed)
+    yield from ((source, counts) for source, counts in known.items() if source not in again)
+    unread = [Path(source) for source in stamps if source not in known or source in again]
+    opened = read_many(unread, processes=processes or _processes(unread), columns=columns)
+    told = ((str(path), stamps[str(path)], _assigned(items, domain, path)) for path, items in opened)
+    yield from ledger.ingest_many(told)
 
 
 def pending(workspace: Workspace) -> list[list[str]]:
@@ -95,17 +129,58 @@ def batches(items: Sequence[Item], size: int) -> list[list[Item]]:
     return [list(items[at : at + size]) for at in range(0, len(items), size)]
 
 
-def _assigned(item: Document | Failure, domain: str) -> Document | Failure:
-    return replace(item, domain=domain) if isinstance(item, Document) else item
+def corpora(workspace: Workspace, paths: Sequence[Path]) -> tuple[dict[str, list[Path]], IngestCounts]:
+    """The files to read by domain: those under the paths given, else under the corpora of the workspace.
 
-
-def corpora(workspace: Workspace, paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """The files to read with their domain: those under the paths given, else under the corpora of the workspace.
-
-    A path that leads to no file is among them: reading it says why.
+    A path that leads to no file is a failure in the ledger, and counted.
     """
     settings = workspace.settings
     wanted = [(path, settings.domain) for path in paths] or [(c.path, c.domain) for c in settings.corpora]
+    files: dict[str, list[Path]] = {}
+    missing: dict[str, Failure] = {}
     for path, domain in wanted:
         for found in sources.find([path]):
-            yield Path(found.source) if isinstance(found, Failure) else found, domain
+            if isinstance(found, Failure):
+                missing[found.source] = found
+            else:
+                files.setdefault(domain, []).append(found)
+    told = [(source, "", [failure]) for source, failure in missing.items()]
+    told += [(source, "", []) for source in _mended(workspace, [path for path, _ in wanted]) if source not in missing]
+    return files, sum((counts for _, counts in workspace.ledger.ingest_many(told)), IngestCounts())
+
+
+def _mended(workspace: Workspace, paths: Sequence[Path]) -> list[str]:
+    """What failed among these paths without being a file (a folder that was empty, a glob without matches)."""
+    sources_ = map(Path, workspace.ledger.failed_sources())
+    return [
+        str(s)
+        for s in sources_
+        if not s.is_file() and any(s == p or (s.is_dir() and s.is_relative_to(p)) for p in paths)
+    ]
+
+
+def failed(workspace: Workspace) -> dict[str, list[Path]]:
+    """The files of which something could not be read, by the domain of the corpus that they lie in."""
+    settings = workspace.settings
+    homes = [(corpus.path.absolute(), corpus.domain) for corpus in settings.corpora]
+    files: dict[str, list[Path]] = {}
+    for path in map(Path, workspace.ledger.failed_sources()):
+        if path.is_dir():  # was empty, or a loop of links: found out anew when its own path is given
+            continue
+        near = (domain for home, domain in homes if path.absolute().is_relative_to(home))
+        files.setdefault(next(near, settings.domain), []).append(path)
+    return files
+
+
+def _processes(files: Sequence[Path]) -> int:
+    """A process pays for its start when it has some megabytes to read."""
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    return max(1, min(os.cpu_count() or 1, MOST_PROCESSES, size // PROCESS_PAYS))
+
+
+def _assigned(items: Iterable[sources.Item], domain: str, path: Path) -> Iterator[sources.Item]:
+    """What a file gives, for a domain; a long one tells how far it is."""
+    for number, item in enumerate(items, 1):
+        yield replace(item, domain=domain) if isinstance(item, Document) else item
+        if number % TOLD_EVERY == 0:
+            say(f"ingesting: {path.name}: {number:,} records")

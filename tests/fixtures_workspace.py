@@ -26,8 +26,8 @@ def make_sample(root: Path, folder: Path) -> Path:
 
 def build_all(folder: Path, **flags: str) -> None:
     with Workspace.open(folder, **flags) as workspace:
-        for path, domain in tasks.corpora(workspace, []):
-            tasks.ingest(workspace, [path], domain)
+        for domain, files in tasks.corpora(workspace, [])[0].items():
+            tasks.ingest(workspace, files, domain)
         for ids in tasks.pending(workspace):
             tasks.extract(workspace, ids)
         tasks.load(workspace)
