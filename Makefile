@@ -23,7 +23,8 @@ test: lint types layers ## every check and test; ARGS goes to pytest: make test 
 	@$(RUN) -m pytest $(ARGS)
 
 test-all: export HYPOGRAPH_TEST_ALL := 1
-test-all: test ## the same, and a missing PostgreSQL, Chromium or Neo4j fails instead of skipping
+test-all: export HYPOGRAPH_FUZZ := 10000
+test-all: test ## the same with 10,000 mutants of real papers, and a missing PostgreSQL, Chromium or Neo4j fails
 
 bench: $(INSTALLED) ## speed against what people use today; ONLY=name runs one
 	@$(RUN) tests/benchmarks/run.py $(ONLY)
