@@ -65,10 +65,10 @@ def test_ingest_counts_what_is_new_changed_same_and_failed(tmp_path: Path) -> No
     space = tmp_path / "space"
     space.mkdir()
     first = run("ingest", papers, "--workspace", space, "--format", "json", code=1)
-    assert json.loads(first.stdout) == {"new": 2, "changed": 0, "same": 0, "failed": 2}
+    assert json.loads(first.stdout) == {"new": 2, "changed": 0, "same": 0, "failed": 2, "removed": 0}
     one.write_text("Id: one\nDate: 1985\n\nA title\n\nMagnesium does not prevent migraine.\n", "utf-8")
     again = run("ingest", papers, "--workspace", space, "--format", "json", code=1)
-    assert json.loads(again.stdout) == {"new": 0, "changed": 1, "same": 1, "failed": 2}
+    assert json.loads(again.stdout) == {"new": 0, "changed": 1, "same": 1, "failed": 2, "removed": 0}
     failures = rows("failures", "--workspace", space)
     assert sorted(Path(row["source"]).name for row in failures) == ["noise.bin", "two.jsonl"]
     assert all(row["reason"] for row in failures)
@@ -78,7 +78,7 @@ def test_ingest_of_a_table_by_its_own_headers(tmp_path: Path) -> None:
     table = tmp_path / "export.csv"
     table.write_text("Key,Paper Name,Summary\nk1,About magnesium,It prevents migraine.\n", "utf-8")
     pairs = ("--column", "id=Key", "--column", "title=Paper Name", "--column", "abstract=Summary")
-    assert rows("ingest", table, *pairs, "--workspace", tmp_path) == {"new": 1, "changed": 0, "same": 0, "failed": 0}
+    assert rows("ingest", table, *pairs, "--workspace", tmp_path) == {"new": 1, "changed": 0, "same": 0, "failed": 0, "removed": 0}
     assert "KEY=VALUE" in run("ingest", table, "--column", "id", "--workspace", tmp_path, code=2).stderr
 
 

@@ -70,7 +70,7 @@ def test_a_formula_is_told_once() -> None:
 @given(st.text(alphabet="<>/&;! -=\"'abcepst:t\n"))
 def test_any_string(text: str) -> None:
     words = "".join("".join(kept for _, kept in parts(text)).split())
-    assert set(words) <= set(text) | set("<>&\"'")
+    assert "&" in text or set(words) <= set(text)
     if not set(text) & set("<&"):
         assert words == "".join(text.split()) == "".join(markup.flat(text).split())
 

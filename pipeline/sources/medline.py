@@ -1,171 +1,155 @@
-"""MEDLINE and PubMed XML.
+"""MEDLINE and PubMed XML: articles, books, and records that were deleted.
 
-The file is cut at the start tags of its articles and each is parsed alone: memory stays flat, and an article that
-is not well-formed costs no other. No DTD is loaded and no entity is expanded by the parser, so a hostile file cannot
-grow; named entities are turned into characters here.
+The file is read in groups of whole records, each group parsed at once. Only a group that is not well-formed is cut
+into its records, so that a broken one costs no other. Memory stays flat; no DTD is loaded and no entity is expanded.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from functools import partial
+from typing import TypeAlias
 
 from lxml import etree
 
-from pipeline.sources.fields import document, each, flat, section_kind
+from pipeline.sources import xml
+from pipeline.sources.fields import each
+from pipeline.sources.medline_record import document
 from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check
-from pipeline.types import Document, Failure
+from pipeline.types import Deleted, Document, Failure
 
-_ARTICLE = re.compile(r"<(PubmedArticle|PubmedBookArticle)[\s>]")
-_ROOT = re.compile(r"<(PubmedArticleSet|PubmedBookArticleSet|PubmedArticle|PubmedBookArticle)[\s>/]")
-_PMID = re.compile(r"<PMID[^>]*>\s*(\d+)")
-_CHUNK = 1 << 20  # characters
+Names: TypeAlias = tuple[bytes, ...]
+Record: TypeAlias = etree._Element | Unreadable
 
-# A document type without a DTD makes libxml2 leave unknown entities as nodes; MathML's prefix is declared by the set.
-_BEFORE = '<!DOCTYPE s SYSTEM "none"><s xmlns:mml="http://www.w3.org/1998/Math/MathML">'
-_AFTER = "</s>"
+_CHUNK = 1 << 16  # bytes; larger trees outgrow the processor's cache and take longer
+_SETS = ("PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet", "BookDocumentSet")
+_RECORDS = ("PubmedArticle", "PubmedBookArticle", "MedlineCitation", "BookDocument")
+_DELETIONS = (b"DeleteCitation", b"DeleteDocument")
+_SUMMARY = "eSummaryResult"
+_PMID = re.compile(rb"<PMID[^>]*>\s*(\d+)")
 
-_LINKS = {
-    "ErratumFor": "corrects",
-    "ErratumIn": "corrected_by",
-    "RetractionOf": "retracts",
-    "RetractionIn": "retracted_by",
-    "UpdateOf": "updates",
-}
-_STATES = ("Retracted Publication", "Retraction of Publication", "Published Erratum")
+# A document type without a DTD makes libxml2 keep unknown entities as nodes; some sets declare MathML's prefix.
+_BEFORE = b'<!DOCTYPE s SYSTEM "none"><s xmlns:mml="http://www.w3.org/1998/Math/MathML">'
+_AFTER = b"</s>"
 
 
 def sniff(head: str) -> bool:
-    return head.lstrip().startswith("<") and bool(_ROOT.search(head))
+    return xml.opens(head, *_SETS, *_RECORDS, _SUMMARY)
 
 
-def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
-    return each(_articles(stream), _parse, name)
+def read(stream: Stream, name: str) -> Iterator[Document | Deleted | Failure]:
+    if xml.opens(stream.head, _SUMMARY):
+        raise Unreadable(
+            "is of no known format of papers: PubMed's summaries (eSummary) have no abstracts; "
+            "fetch the records themselves (efetch, retmode=xml)"
+        )
+    return each(_records(stream), _item, name)
 
 
-def _articles(stream: Stream) -> Iterator[tuple[str, str]]:
-    """Cut before each start tag; the last piece must reach the end tag of the set."""
-    buffer, count, opening = "", 0, ""
-    while chunk := stream.text.read(_CHUNK):
+def _item(record: Record) -> Document | Deleted:
+    if isinstance(record, Unreadable):
+        raise record
+    if record.tag != "PMID":
+        return document(record)
+    pmid = (record.text or "").strip()
+    if not pmid:
+        raise Unreadable("deletes a record without its PMID")
+    return Deleted(pmid, (f"pmid:{pmid}",))
+
+
+def _records(stream: Stream) -> Iterator[tuple[str, Record]]:
+    """The records and the PMIDs that were deleted, each with its place."""
+    names = _names(stream.head)
+    opening = re.compile(rb"<(%s)[\s>]" % b"|".join(names))
+    parser = xml.parser(encoding="utf-8", collect_ids=False)
+    number = 0
+    for group in _groups(stream, names):
+        for pmid, record in _together(group, opening, parser) or _apart(group, opening, parser):
+            number += 1
+            yield f"{_RECORDS[0]} {number}{f' (PMID {pmid})' if pmid else ''}", record
+
+
+def _names(head: str) -> Names:
+    """The elements that hold one record each; in a set of articles, a citation is only a part of one."""
+    if xml.opens(head, "MedlineCitationSet", "MedlineCitation"):
+        return (b"MedlineCitation", *_DELETIONS)
+    if xml.opens(head, "BookDocumentSet", "BookDocument"):
+        return (b"BookDocument", *_DELETIONS)
+    return (b"PubmedArticle", b"PubmedBookArticle", *_DELETIONS)
+
+
+def _groups(stream: Stream, names: Names) -> Iterator[bytes]:
+    """Cut behind the last end tag of each chunk; the last group must reach the end tag of the set."""
+    ends = [b"</%s>" % name for name in names]
+    longest = max(map(len, ends))
+    buffer = b""
+    for chunk in _chunks(stream):
+        seen = max(0, len(buffer) - longest)
         buffer += chunk
-        starts = [found.start() for found in _ARTICLE.finditer(buffer)]
-        for start, end in pairwise(starts):
-            count += 1
-            yield _place(count, buffer[start:end]), buffer[start:end]
-        if starts:
-            opening = opening or buffer[: starts[0]]
-            buffer = buffer[starts[-1] :]
-        if len(buffer) > MAX_RECORD:
-            raise Unreadable(f"has an article of more than {MAX_RECORD:,} characters after article {count}")
-    if _ARTICLE.match(buffer):
-        yield _place(count + 1, buffer), buffer
-    if "<PubmedArticleSet" in opening and "</PubmedArticleSet>" not in buffer:
-        raise Unreadable("ends before </PubmedArticleSet>: the file is cut off")
+        if cut := next((at + len(end) for end in ends if (at := buffer.rfind(end, seen)) >= 0), 0):
+            yield buffer[:cut]
+            buffer = buffer[cut:]
+        elif len(buffer) > MAX_RECORD:
+            raise Unreadable(f"has an article of more than {MAX_RECORD:,} bytes")
+    cut = max(at + len(end) if (at := buffer.rfind(end)) >= 0 else 0 for end in ends)
+    yield from (group for group in (buffer[:cut], buffer[cut:]) if group)
+    for name in _SETS:
+        if xml.opens(stream.head, name) and f"</{name}>".encode() not in buffer[cut:]:
+            raise Unreadable(f"ends before </{name}>: the file is cut off")
 
 
-def _place(number: int, record: str) -> str:
-    pmid = _PMID.search(record)
-    return f"PubmedArticle {number} (PMID {pmid[1]})" if pmid else f"PubmedArticle {number}"
+def _chunks(stream: Stream) -> Iterator[bytes]:
+    """The bytes of a file in UTF-8, which is what nearly all have."""
+    if stream.encoding.startswith("utf-8"):
+        return iter(partial(stream.binary.read, _CHUNK), b"")
+    return (text.encode() for text in iter(partial(stream.text.read, _CHUNK), ""))
 
 
-def _parse(record: str) -> Document:
-    start = _ARTICLE.match(record)
-    article, end, _ = check(record).rpartition(f"</{start[1]}>" if start else "")
-    if not end:
-        raise Unreadable("has no end tag: the file is cut off, or a tag is missing")
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_pis=True
-    )
+def _together(group: bytes, opening: re.Pattern[bytes], parser: etree.XMLParser) -> list[tuple[str, Record]] | None:
+    """Parse all records of a group at once; None where it has to be looked at more closely."""
+    start = opening.search(group)
+    if not start or b"<PMID" in group[: start.start()]:
+        return None
     try:
-        root = etree.fromstring(f"{_BEFORE}{article}{end}{_AFTER}".encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise Unreadable(f"is not well-formed: {error}") from error
-    return _document(root[0])
+        return list(_elements(group[start.start() :], parser))
+    except etree.XMLSyntaxError:
+        return None
 
 
-def _document(record: etree._Element) -> Document:
-    citation = _first(record, "MedlineCitation", "BookDocument")
-    article = _first(citation, "Article", ".")
-    pmid = _text(citation, "PMID")
-    links = list(_links(citation))
-    states = [kind for kind in map(_flat, article.iterfind("PublicationTypeList/PublicationType")) if kind in _STATES]
-    if any(word == "retracted_by" for word, _ in links):
-        states.insert(0, "Retracted Publication")
-    return document(
-        {
-            "id": pmid,
-            "pmid": pmid,
-            "title": _text(article, "ArticleTitle", "Book/BookTitle", "VernacularTitle"),
-            "sections": [{"kind": kind, "text": text} for kind, text in _abstract(article)],
-            "date": _date(article),
-            "doi": _text(record, "*/ArticleIdList/ArticleId[@IdType='doi']", ".//ELocationID[@EIdType='doi']"),
-            "pmcid": _text(record, "*/ArticleIdList/ArticleId[@IdType='pmc']"),
-            "authors": [name for name in map(_author, article.iterfind("AuthorList/Author")) if name],
-            "journal": _text(article, "Journal/Title", "Book/BookTitle"),
-            "language": _text(article, "Language"),
-            "status": states[0] if states else "",
-            "links": links,
-        }
-    )
+def _apart(group: bytes, opening: re.Pattern[bytes], parser: etree.XMLParser) -> Iterator[tuple[str, Record]]:
+    """Parse the records of a group one by one; what is not well-formed comes as the reason why."""
+    starts = list(opening.finditer(group))
+    yield from _stray(group[: starts[0].start()] if starts else group)
+    stops = [*(start.start() for start in starts[1:]), len(group)]
+    for start, stop in zip(starts, stops, strict=False):
+        record, end, rest = group[start.start() : stop].partition(b"</%s>" % start[1])
+        try:
+            check(record.decode("utf-8", "surrogateescape"))
+            if not end:
+                raise Unreadable("has no end tag: the file is cut off, or a tag is missing")
+            yield from _elements(record + end, parser)
+        except etree.XMLSyntaxError as error:
+            yield _pmid(record), Unreadable(f"is not well-formed: {error}")
+        except Unreadable as error:
+            yield _pmid(record), error
+        yield from _stray(rest)
 
 
-def _abstract(article: etree._Element) -> Iterator[tuple[str, str]]:
-    abstract = article.find("Abstract")
-    for part in () if abstract is None else abstract.iterfind("AbstractText"):
-        label, category = part.get("Label", ""), part.get("NlmCategory", "")
-        kind = section_kind(label, default="abstract")
-        if kind == label.lower() and category:  # a label of the authors' own
-            kind = section_kind(category)
-        yield kind, _flat(part)
+def _elements(records: bytes, parser: etree.XMLParser) -> Iterator[tuple[str, etree._Element]]:
+    for record in etree.fromstring(_BEFORE + records + _AFTER, parser):
+        if record.tag in ("DeleteCitation", "DeleteDocument"):
+            yield from ((pmid.text or "", pmid) for pmid in record)
+        else:
+            yield next((pmid.text or "" for pmid in record.iter("PMID")), ""), record
 
 
-def _date(article: etree._Element) -> str:
-    """The date of the issue as printed, else that of publication on line."""
-    for path in ("Journal/JournalIssue/PubDate", "ArticleDate", "Book/PubDate"):
-        found = article.find(path)
-        if found is not None:
-            parts = (_text(found, "Year"), _text(found, "Month"), _text(found, "Day"))
-            if text := _text(found, "MedlineDate") or " ".join(part for part in parts if part):
-                return text
-    return ""
+def _stray(between: bytes) -> Iterator[tuple[str, Unreadable]]:
+    """What lies between two records, and yet looks like one."""
+    if b"<PMID" in between:
+        yield _pmid(between), Unreadable("has no start tag: it is damaged")
 
 
-def _author(author: etree._Element) -> str:
-    given = _text(author, "ForeName", "Initials")
-    family = _text(author, "LastName", "CollectiveName")
-    return f"{family}, {given}" if given else family
-
-
-def _links(citation: etree._Element) -> Iterator[tuple[str, str]]:
-    for link in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
-        word, pmid = _LINKS.get(link.get("RefType", "")), _text(link, "PMID")
-        if word and pmid:
-            yield word, pmid
-
-
-def _first(element: etree._Element, *paths: str) -> etree._Element:
-    """The first element that there is, else an empty one."""
-    found = (element.find(path) for path in paths)
-    return next((child for child in found if child is not None), etree.Element("none"))
-
-
-def _text(element: etree._Element, *paths: str) -> str:
-    """The text at the first path that leads to any."""
-    return next((text for path in paths if (text := _flat(element.find(path)))), "")
-
-
-def _flat(element: etree._Element | None) -> str:
-    return "" if element is None else flat("".join(_pieces(element)))
-
-
-def _pieces(element: etree._Element) -> Iterator[str]:
-    """All characters below an element: markup flattened, comments left out, entities resolved."""
-    yield element.text or ""
-    for child in element:
-        if child.tag is etree.Entity:
-            yield html.unescape(child.text)
-        elif child.tag is not etree.Comment:
-            yield from _pieces(child)
-        yield child.tail or ""
+def _pmid(record: bytes) -> str:
+    found = _PMID.search(record)
+    return found[1].decode() if found else ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import platform
 import random
 import re
+import resource
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,13 +31,14 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Two rates, both in ``unit`` a second, measured on ``n`` of that unit."""
+    """Two rates, both in ``unit`` a second, measured on ``n`` of that unit; ``memory`` is our peak in MB, if known."""
 
     name: str
     ours: float
     peer: float
     unit: str
     n: int
+    memory: float = 0.0
 
     @property
     def ratio(self) -> float:
@@ -53,6 +58,38 @@ def race(name: str, ours: Callable[[], object], peer: Callable[[], object], *, n
                 taken.append(time.perf_counter() - start)
     ours_takes, peer_takes = (statistics.median(taken) for taken in seconds.values())
     return Figure(name, ours=n / ours_takes, peer=n / peer_takes, unit=unit, n=n)
+
+
+def race_processes(
+    name: str, ours: Sequence[str], peer: Sequence[str], *, n: int, unit: str, rounds: int = 3
+) -> Figure:
+    """Time two Python scripts in turn, each a process of its own that ends with :func:`tell`; the best round counts."""
+    taken: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
+    for _ in range(rounds):
+        for side, arguments in (("ours", ours), ("peer", peer)):
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            told = subprocess.run([sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, check=True)
+            seconds, memory = json.loads(told.stdout)
+            taken[side].append((seconds, memory))
+    (ours_takes, _), (peer_takes, _) = (min(times) for times in taken.values())
+    memory = max(memory for _, memory in taken["ours"])
+    return Figure(name, ours=n / ours_takes, peer=n / peer_takes, unit=unit, n=n, memory=memory)
+
+
+def tell(work: Callable[[], object]) -> None:
+    """Do the work and print, as JSON, the seconds it takes and the peak memory in MB, of any one process."""
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    kilobytes = max(_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    sys.stdout.write(json.dumps([seconds, kilobytes / 1024]))
+
+
+def _peak() -> int:
+    """Our own peak in KB; getrusage would count in what the process held that started us."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def machine() -> dict[str, str | int | float]:

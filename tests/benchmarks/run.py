@@ -43,11 +43,12 @@ def measured(names: Iterable[str]) -> Iterator[Figure]:
 
 def table(found: Iterable[Figure]) -> Table:
     made = Table(title="ours : peer, in times the speed (above 1 we are faster)")
-    for column in ("figure", "ratio", "ours", "peer", "unit", "n"):
+    for column in ("figure", "ratio", "ours", "peer", "unit", "n", "MB"):
         made.add_column(column, justify="left" if column in ("figure", "unit") else "right")
     for figure in found:
         rates = (f"{figure.ours:,.0f}", f"{figure.peer:,.0f}")
-        made.add_row(figure.name, f"{figure.ratio:.2f}", *rates, f"{figure.unit}/s", f"{figure.n:,}")
+        memory = f"{figure.memory:,.0f}" if figure.memory else ""
+        made.add_row(figure.name, f"{figure.ratio:.2f}", *rates, f"{figure.unit}/s", f"{figure.n:,}", memory)
     return made
 
 
@@ -62,7 +63,8 @@ def keep(found: Iterable[Figure]) -> None:
 def row(figure: Figure) -> dict[str, Any]:
     rounded = {name: float(f"{value:.4g}") for name, value in (("ours", figure.ours), ("peer", figure.peer))}
     ratio = float(f"{figure.ratio:.3g}")
-    return {"name": figure.name, **rounded, "ratio": ratio, "unit": f"{figure.unit}/s", "n": figure.n} | {
+    memory = {"memory": round(figure.memory)} if figure.memory else {}
+    return {"name": figure.name, **rounded, "ratio": ratio, "unit": f"{figure.unit}/s", "n": figure.n, **memory} | {
         "machine": machine()
     }
 
