@@ -7,7 +7,6 @@ file had when it was opened.
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import os
@@ -19,9 +18,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import zstandard
+from isal import igzip
+from isal.igzip_lib import IsalError
 
 from pipeline.sources.stream import HEAD, Stream, Unreadable
 from pipeline.types import Failure
@@ -29,11 +30,12 @@ from pipeline.types import Failure
 MAX_RATIO = 200  # bytes that one packed byte may unpack to: text seldom passes 20, a bomb has 1,000 and more
 UNPACKED = 256 << 20  # bytes that any file may unpack to, however small it is
 MAX_DEPTH = 4  # layers of packing: papers.tar.gz has two
-BROKEN = (
+BROKEN: tuple[Any, ...] = (
     OSError,
     EOFError,
     UnicodeError,
     zlib.error,
+    IsalError,
     lzma.LZMAError,
     zstandard.ZstdError,
     zipfile.BadZipFile,
@@ -71,7 +73,7 @@ class _Zstd:
 
 
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], _Readable]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"\x1f\x8b": lambda raw: igzip.IGzipFile(fileobj=raw),  # three times as fast as gzip
     b"BZh": bz2.BZ2File,
     b"\x28\xb5\x2f\xfd": _Zstd,
     b"\xfd7zXZ\0": lzma.LZMAFile,

@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Iterator
 
-import trafilatura
 from lxml import etree
 from lxml import html as lxml_html
 
@@ -96,6 +95,8 @@ def _page(text: str) -> etree._Element:
 
 def _main(page: etree._Element) -> list[Part]:
     """The sections of the main text, or of all that is marked as text where no main text is found."""
+    import trafilatura  # noqa: PLC0415  as long to import as all other readers together
+
     found = trafilatura.bare_extraction(
         lxml_html.tostring(page, encoding="unicode"),
         favor_precision=True,
