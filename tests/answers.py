@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from pipeline.sources import Source
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Deleted, Document, Failure
 
 Item = Document | Deleted | Failure

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Deleted, Document, Failure
 
 

@@ -78,7 +78,13 @@ def test_ingest_of_a_table_by_its_own_headers(tmp_path: Path) -> None:
     table = tmp_path / "export.csv"
     table.write_text("Key,Paper Name,Summary\nk1,About magnesium,It prevents migraine.\n", "utf-8")
     pairs = ("--column", "id=Key", "--column", "title=Paper Name", "--column", "abstract=Summary")
-    assert rows("ingest", table, *pairs, "--workspace", tmp_path) == {"new": 1, "changed": 0, "same": 0, "failed": 0, "removed": 0}
+    assert rows("ingest", table, *pairs, "--workspace", tmp_path) == {
+        "new": 1,
+        "changed": 0,
+        "same": 0,
+        "failed": 0,
+        "removed": 0,
+    }
     assert "KEY=VALUE" in run("ingest", table, "--column", "id", "--workspace", tmp_path, code=2).stderr
 
 

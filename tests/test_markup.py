@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources import markup
+from pipeline.sources.shared import markup
 
 
 def parts(text: str) -> list[tuple[str, str]]:

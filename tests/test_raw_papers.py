@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import sources
-from pipeline.sources.unpack import BROKEN
+from pipeline.sources.shared.unpack import BROKEN
 from pipeline.types import Document, Failure
 
 TABLE = Path(__file__).parent / "golden" / "raw_papers.tsv"

@@ -10,10 +10,11 @@ from exports import failures, items, paper, papers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources import bibtex, bibtex_entries, stream
+from pipeline.sources import bibtex, bibtex_entries
 from pipeline.sources.bibtex_entries import blocks, define, fields
 from pipeline.sources.bibtex_text import address, names, plain
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared import stream
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.types import Document, Failure
 
 ENTRY = r"""

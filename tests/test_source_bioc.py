@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.annotations import bioc as written
-from pipeline.sources import bioc, gold, pubtator
-from pipeline.sources.fields import layout
-from pipeline.sources.stream import Stream, Unreadable
-from pipeline.sources.unpack import streams
+from pipeline.sources import bioc, pubtator
+from pipeline.sources.shared import gold
+from pipeline.sources.shared.fields import layout
+from pipeline.sources.shared.stream import Stream, Unreadable
+from pipeline.sources.shared.unpack import streams
 from pipeline.types import Document, Failure, Reading, Relation
 
 XML = """<?xml version="1.0" encoding="UTF-8"?>

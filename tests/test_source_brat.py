@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pipeline import sources
 from pipeline.errors import UsageError
 from pipeline.sources import brat
-from pipeline.sources.stream import Stream
-from pipeline.sources.unpack import streams
+from pipeline.sources.shared.stream import Stream
+from pipeline.sources.shared.unpack import streams
 from pipeline.types import Document, Failure, Reading
 
 TEXT = "Öl und Blut\n\nFish oil thins  blood.\nIt may not help.\n"

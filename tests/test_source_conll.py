@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import conll, gold
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources import conll
+from pipeline.sources.shared import gold
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Document, Failure, Reading
 
 CONLL = """-DOCSTART- -X- -X- O

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.annotations import jsonl as written
 from pipeline.sources import extracted
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation, Section
 
 TEXT = "Fish oil lowers viscosity."

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources import webpage
-from pipeline.sources.stream import Stream
-from pipeline.sources.unpack import BROKEN, reason, streams
+from pipeline.sources.shared.stream import Stream
+from pipeline.sources.shared.unpack import BROKEN, reason, streams
 from pipeline.types import Document, Failure
 
 Write = Callable[[str | bytes], Path]

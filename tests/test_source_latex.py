@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.sources import latex
 from pipeline.sources.latex_macros import expand
 from pipeline.sources.latex_text import argument, cut, plain, uncommented
-from pipeline.sources.stream import Stream
-from pipeline.sources.unpack import streams
+from pipeline.sources.shared.stream import Stream
+from pipeline.sources.shared.unpack import streams
 from pipeline.types import Document, Failure
 
 Write = Callable[[str | bytes], Path]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import sources
-from pipeline.sources import fields, medline, medline_record
-from pipeline.sources.stream import Unreadable
+from pipeline.sources import medline, medline_record
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.types import Deleted, Document, Failure
 
 MATHML = 'xmlns:mml="http://www.w3.org/1998/Math/MathML"'

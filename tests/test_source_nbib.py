@@ -9,7 +9,8 @@ from exports import failures, items, paper, papers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources import medline, nbib, stream, tagged
+from pipeline.sources import medline, nbib
+from pipeline.sources.shared import stream, tagged
 from pipeline.types import Document, Failure
 
 RECORD = """

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import jsonl, objects, stream
-from pipeline.sources.stream import Unreadable
+from pipeline.sources import jsonl
+from pipeline.sources.shared import objects, stream
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.types import Document, Failure
 
 ROWS = [{"id": "a", "n": 1}, {"id": "b", "text": 'brackets } ] " \\ in a string'}, {"id": "c", "list": [{"id": "d"}]}]

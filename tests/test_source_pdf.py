@@ -15,8 +15,8 @@ from lxml import etree
 
 from pipeline.pdf.words import clean, join, vocabulary
 from pipeline.sources import pdf
-from pipeline.sources.stream import Stream
-from pipeline.sources.unpack import streams
+from pipeline.sources.shared.stream import Stream
+from pipeline.sources.shared.unpack import streams
 from pipeline.text import sentences
 from pipeline.types import Document, Failure
 

@@ -8,7 +8,7 @@ import pytest
 from exports import failures, items, paper, papers
 
 from pipeline.sources import ris, wos
-from pipeline.sources.manager import best_date, page_ids
+from pipeline.sources.shared.manager import best_date, page_ids
 from pipeline.types import Document, Failure
 
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.annotations import scierc as written
-from pipeline.sources import gold, scierc
-from pipeline.sources.stream import Stream, Unreadable
-from pipeline.sources.unpack import streams
+from pipeline.sources import scierc
+from pipeline.sources.shared import gold
+from pipeline.sources.shared.stream import Stream, Unreadable
+from pipeline.sources.shared.unpack import streams
 from pipeline.types import Document, Failure, Reading, Section, Sentence
 
 ROW = {

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from pipeline.sources import parquet, workbook
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared.stream import Stream, Unreadable
+from pipeline.sources.shared.unpack import BROKEN, streams
 from pipeline.sources.table import Table
-from pipeline.sources.unpack import BROKEN, streams
 from pipeline.types import Document, Failure
 
 HEADER = ["PMID", "Article Title", "Abstract", "Year", "Reviewer"]

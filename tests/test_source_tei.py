@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sources import stream, tei
+from pipeline.sources import tei
+from pipeline.sources.shared import stream
 from pipeline.types import Document, Failure
 
 HEADER = """<teiHeader><fileDesc><titleStmt><title>{title}</title></titleStmt>

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline import sources
 from pipeline.errors import UsageError
-from pipeline.sources import fields, stream, unpack
 from pipeline.sources.pubtator import concept_ids
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared import fields, stream, unpack
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.types import Document, Failure, Mention, Reading
 
 TITLE, ABSTRACT = "Fish oil and blood", "Fish oil thins blood. The effect is small."

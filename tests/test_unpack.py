@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from pipeline import sources
-from pipeline.sources import unpack
+from pipeline.sources.shared import unpack
 from pipeline.types import Document, Failure
 
 FIRST, SECOND = b"Fish oil\n\nIt thins blood.", b"Magnesium\n\nIt calms."

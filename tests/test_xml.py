@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.sources import xml
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared import xml
+from pipeline.sources.shared.stream import Unreadable
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,9 @@ from pipeline.sources import (
     webpage,
     wos,
 )
-from pipeline.sources.stream import HEAD, Stream, Unreadable
+from pipeline.sources.shared.stream import HEAD, Stream, Unreadable
+from pipeline.sources.shared.unpack import BROKEN, printable, reason, streams
 from pipeline.sources.table import Table
-from pipeline.sources.unpack import BROKEN, printable, reason, streams
 from pipeline.types import Deleted, Document, Failure, Reading
 
 __all__ = ["ANNOTATED", "SOURCES", "AnnotatedSource", "Source", "annotated", "find", "format_of", "read", "read_all"]

@@ -11,8 +11,8 @@ from functools import partial
 
 from lxml import etree
 
-from pipeline.sources import elements, fields, xml
-from pipeline.sources.stream import Stream, Unreadable, check
+from pipeline.sources.shared import elements, fields, xml
+from pipeline.sources.shared.stream import Stream, Unreadable, check
 from pipeline.types import Deleted, Document, Failure
 
 _RSS_1 = re.compile(r"purl\.org/rss/1\.0")

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from pipeline.sources import fields, manager
 from pipeline.sources.bibtex_entries import Block, blocks, define
 from pipeline.sources.bibtex_entries import fields as entry_fields
 from pipeline.sources.bibtex_text import address, names, plain
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, manager
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure
 
 Entry: TypeAlias = Mapping[str, str]

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.sources.fields import storable
-from pipeline.sources.stream import MAX_RECORD, Unreadable
+from pipeline.sources.shared.fields import storable
+from pipeline.sources.shared.stream import MAX_RECORD, Unreadable
 
 _BEGIN = re.compile(r"(?<![\w.@\\])@[ \t]*([A-Za-z]+)[ \t]*([{(])")
 _BARE = re.compile(r"\s*@[A-Za-z]+\s*")  # its brace stands on the next line

@@ -13,7 +13,7 @@ from functools import cache
 
 from pylatexenc.latex2text import get_default_latex_context_db
 
-from pipeline.sources.fields import flat
+from pipeline.sources.shared.fields import flat
 
 _MARKS = dict(zip("`'^~\"=.", "\u0300\u0301\u0302\u0303\u0308\u0304\u0307", strict=True)) | dict(
     zip("cdbvuHkrt", "\u0327\u0323\u0331\u030c\u0306\u030b\u0328\u030a\u0361", strict=True)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from pipeline.sources import elements, fields, gold, objects, xml
 from pipeline.sources.bioc_papers import Paper, Places, paper_of
 from pipeline.sources.bioc_records import Record, from_xml, infons_of, number_of, plain, records_of, value_of
 from pipeline.sources.pubtator import concept_ids
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import elements, fields, gold, objects, xml
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Document, Failure, Mention, Reading, Relation, Span
 
 _XML = re.compile(r"<(?:document|passage|infon|key)[\s>/]|BioC\.dtd")

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pipeline.sources import fields
 from pipeline.sources.bioc_records import Record, infons_of, number_of, plain, records_of, value_of
+from pipeline.sources.shared import fields
 from pipeline.text.headings import section_kind
 from pipeline.types import Document
 

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from lxml import etree
 
-from pipeline.sources import fields, xml
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.stream import Unreadable
 
 Record: TypeAlias = dict[str, object]
 

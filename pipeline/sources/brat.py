@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.sources import fields, gold
 from pipeline.sources.pubtator import concept_ids
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of, lines
+from pipeline.sources.shared import fields, gold
+from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of, lines
 from pipeline.types import Document, Failure, Mention, Reading, Relation, Section
 
 _TITLE = 250  # characters; a longer first line is text

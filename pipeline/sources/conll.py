@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.sources import fields, gold
-from pipeline.sources.stream import HEAD, MAX_RECORD, Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, gold
+from pipeline.sources.shared.stream import HEAD, MAX_RECORD, Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure, Reading, Sentence
 
 _START = re.compile(r"-DOCSTART-(?:[ \t]+(.*))?")

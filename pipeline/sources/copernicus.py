@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree, html
 
-from pipeline.sources import fields, xml
+from pipeline.sources.shared import fields, xml
 from pipeline.types import Document
 
 _PICTURES = frozenset(("svg", "svg:svg"))

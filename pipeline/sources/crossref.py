@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import crossref_xml, fields, markup, objects
+from pipeline.sources import crossref_xml
 from pipeline.sources.crossref_xml import Update, citation, earliest, full_title, linked
-from pipeline.sources.objects import Object
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import fields, markup, objects
+from pipeline.sources.shared.objects import Object
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Deleted, Document, Failure
 
 _ANSWER = re.compile(r'"message-type"\s*:\s*"work')

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from pipeline.sources import elements, fields, markup, xml
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import elements, fields, markup, xml
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Deleted, Document, Failure
 
 _RECORD = re.compile(r"<(?:[\w.-]+:)?(?:crossref|doi_record)[\s>]")

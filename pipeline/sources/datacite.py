@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources import elements, fields, markup, objects, xml
 from pipeline.sources.crossref_xml import full_title
-from pipeline.sources.objects import Object
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared import elements, fields, markup, objects, xml
+from pipeline.sources.shared.objects import Object
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Deleted, Document, Failure
 
 _KERNEL = re.compile(r"datacite\.org/schema/kernel-[34]")

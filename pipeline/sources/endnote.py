@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources import elements, fields, manager, xml
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared import elements, fields, manager, xml
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
 _RECORD = re.compile(

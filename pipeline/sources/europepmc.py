@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields, markup, objects
-from pipeline.sources.objects import Object
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared import fields, markup, objects
+from pipeline.sources.shared.objects import Object
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
 _PAGE = re.compile(r'"resultList"\s*:\s*\{')

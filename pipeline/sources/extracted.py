@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pipeline.sources import fields, jsonl, objects
+from pipeline.sources import jsonl
 from pipeline.sources.bioc_records import Record, number_of, records_of, value_of
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import fields, objects
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation
 
 _OURS = re.compile(r'\s*\{"id": "(?:[^"\\]|\\.)*", "year": (?:null|\d+), "text": "')

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 from lxml import etree
 
-from pipeline.sources import copernicus, fields, jats_front, xml
+from pipeline.sources import copernicus, jats_front
 from pipeline.sources.jats_text import body_parts, references
-from pipeline.sources.prose import bare
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.prose import bare
+from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check
 from pipeline.types import Deleted, Document, Failure
 
 _CHUNK = 1 << 20  # characters

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources import fields, xml
 from pipeline.sources.jats_text import HREF, MARKUP
-from pipeline.sources.prose import Part, inside, names, parts, prose
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.prose import Part, inside, names, parts, prose
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 

@@ -13,9 +13,9 @@ from itertools import chain
 
 from lxml import etree
 
-from pipeline.sources import xml
-from pipeline.sources.fields import arxiv_curie, doi_curie
-from pipeline.sources.prose import Markup, Part, inside, math, names, parts, prose
+from pipeline.sources.shared import xml
+from pipeline.sources.shared.fields import arxiv_curie, doi_curie
+from pipeline.sources.shared.prose import Markup, Part, inside, math, names, parts, prose
 
 HREF = "{http://www.w3.org/1999/xlink}href"
 

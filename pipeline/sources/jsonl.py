@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.sources import fields, objects
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared import fields, objects
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields, latex_macros
+from pipeline.sources import latex_macros
 from pipeline.sources.latex_text import commands, cut, plain, uncommented
-from pipeline.sources.outline import sections
-from pipeline.sources.stream import Stream, Unreadable, whole
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.outline import sections
+from pipeline.sources.shared.stream import Stream, Unreadable, whole
 from pipeline.types import Document, Failure
 
 MAX_SOURCE = 2 << 20  # characters, which take up to half a minute

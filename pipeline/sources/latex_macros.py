@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pipeline.sources.latex_text import argument
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared.stream import Unreadable
 
 ROUNDS = 8  # of macros in macros
 GROWTH = 1 << 18  # characters by which a text may grow, beyond twice its length

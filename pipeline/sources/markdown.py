@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields
 from pipeline.sources.plain import pairs
-from pipeline.sources.stream import Stream, whole
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.stream import Stream, whole
 from pipeline.types import Document, Failure
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from lxml import etree
 
-from pipeline.sources import xml
-from pipeline.sources.fields import each
 from pipeline.sources.medline_record import document
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check
+from pipeline.sources.shared import xml
+from pipeline.sources.shared.fields import each
+from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check
 from pipeline.types import Deleted, Document, Failure
 
 Names: TypeAlias = tuple[bytes, ...]

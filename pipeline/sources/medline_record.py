@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from lxml import etree
 
-from pipeline.sources import fields, xml
-from pipeline.sources.prose import bare, math, names
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.prose import bare, math, names
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.text.headings import section_kind
 from pipeline.types import Document
 
@@ -107,7 +107,7 @@ def find(record: etree._Element) -> Found:
 
 
 def loose(found: Found) -> dict[str, Any]:
-    """The fields of a record, as :func:`pipeline.sources.fields.document` takes them."""
+    """The fields of a record, as :func:`pipeline.sources.shared.fields.document` takes them."""
     single, rows = found.single, found.rows
     pmid = found.text("PMID")
     ids: Row = {}

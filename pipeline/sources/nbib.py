@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields, tagged
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, tagged
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure
 
 _TAG = re.compile(r"(?=.{4}-)([A-Z][A-Z0-9]{1,3}) {0,2}- ?")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from operator import itemgetter
 
-from pipeline.sources import fields, markup, objects
-from pipeline.sources.objects import Object
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import fields, markup, objects
+from pipeline.sources.shared.objects import Object
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.types import Document, Failure
 
 _WORK = re.compile(r'"abstract_inverted_index"\s*:|"id"\s*:\s*"https?://(?:\w+\.)?openalex\.org/W\d')

@@ -24,7 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, TypeAlias, cast
 
 from pipeline import sources
-from pipeline.sources.unpack import printable
+from pipeline.sources.shared.unpack import printable
 from pipeline.types import Deleted, Document, Failure, Section
 
 Item: TypeAlias = Document | Deleted | Failure

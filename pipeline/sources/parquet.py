@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared.stream import Stream, Unreadable
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -20,9 +20,9 @@ from typing import IO, Any
 
 import pipeline
 from pipeline.pdf.limits import Limits
-from pipeline.sources import fields
-from pipeline.sources.outline import sections
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.outline import sections
+from pipeline.sources.shared.stream import Stream, Unreadable
 from pipeline.text.headings import section_kind
 from pipeline.types import Document, Failure
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields
-from pipeline.sources.stream import Stream, whole
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.stream import Stream, whole
 from pipeline.types import Document, Failure
 
 TITLE = 250  # characters; a longer first paragraph is text

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.sources.fields import divided, each, storable
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared.fields import divided, each, storable
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation, Section
 
 GOLD = "gold"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from pipeline.sources import fields, manager, tagged
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, manager, tagged
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure
 
 _FIRST = re.compile(r"TY  ?- ?")

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from pipeline.sources import fields, gold
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, gold
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure, Mention, Reading, Relation, Sentence, Span
 
 _SENTENCES = re.compile(r'(?<!\\)"sentences"\s*:\s*\[\s*\[')

@@ -16,8 +16,9 @@ from datetime import datetime, time
 from itertools import islice
 
 from pipeline.errors import UsageError
-from pipeline.sources import fields, parquet, workbook
-from pipeline.sources.stream import HEAD, MAX_RECORD, Stream, Unreadable, check
+from pipeline.sources import parquet, workbook
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.stream import HEAD, MAX_RECORD, Stream, Unreadable, check
 from pipeline.types import Document, Failure
 
 _DELIMITERS = ",\t;|"

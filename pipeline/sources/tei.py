@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources import fields, xml
-from pipeline.sources.prose import Markup, Part, bare, math, names, parts, usual_kind
-from pipeline.sources.stream import Stream
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.prose import Markup, Part, bare, math, names, parts, usual_kind
+from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from lxml import etree
 from lxml import html as lxml_html
 
-from pipeline.sources import fields, webpage_head
-from pipeline.sources.outline import sections
-from pipeline.sources.stream import Stream, Unreadable, check
+from pipeline.sources import webpage_head
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.outline import sections
+from pipeline.sources.shared.stream import Stream, Unreadable, check
 from pipeline.types import Document, Failure
 
 MAX_PAGE = 8 << 20  # bytes

@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from pipeline.sources import fields
+from pipeline.sources.shared import fields
 
 # The names of meta tags that say a field, the surest first.
 _TAGS = {

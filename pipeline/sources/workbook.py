@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import IO, TYPE_CHECKING, TypeAlias
 
-from pipeline.sources.stream import Stream, Unreadable
+from pipeline.sources.shared.stream import Stream, Unreadable
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields, tagged
-from pipeline.sources.stream import Stream, Unreadable, check, lines
+from pipeline.sources.shared import fields, tagged
+from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
 from pipeline.types import Document, Failure
 
 _TAG = re.compile(r"([A-Z][A-Z0-9])(?: |$)")

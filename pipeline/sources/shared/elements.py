@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from pipeline.sources import fields, xml
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check
+from pipeline.sources.shared import fields, xml
+from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check
 from pipeline.types import Deleted, Failure
 
 Result = TypeVar("Result")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from pipeline.sources import fields
-from pipeline.sources.stream import MAX_RECORD
+from pipeline.sources.shared import fields
+from pipeline.sources.shared.stream import MAX_RECORD
 
 Tags: TypeAlias = Mapping[str, list[str]]  # the values of each tag, in the order of the record
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from lxml import etree
 
-from pipeline.sources import xml
+from pipeline.sources.shared import xml
 from pipeline.text.headings import section_kind
 
 Part: TypeAlias = tuple[str, str]  # the kind of a section, its text

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import TextIO, TypeAlias, TypeVar
 
-from pipeline.sources import fields, stream
-from pipeline.sources.stream import Stream, Unreadable, check
+from pipeline.sources.shared import fields, stream
+from pipeline.sources.shared.stream import Stream, Unreadable, check
 from pipeline.types import Failure
 
 Object: TypeAlias = dict[str, object]

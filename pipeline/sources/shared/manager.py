@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from pipeline.sources.fields import iso_date
+from pipeline.sources.shared.fields import iso_date
 
 _PAGES = {
     "doi": re.compile(r"\bdoi\.org/(10\.\d{3,9}/[^\s?#]+)", re.IGNORECASE),

@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
-from pipeline.sources.stream import Unreadable
+from pipeline.sources.shared.stream import Unreadable
 from pipeline.text.headings import section_kind, sections_of
 from pipeline.types import Document, Failure, Section, Status, content_id
 

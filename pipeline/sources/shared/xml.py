@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from pipeline.sources.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of
+from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of
 
 _PROLOG = re.compile(
     r"""(?>\ufeff|\s+|<\?(?:(?!\?>).)*+\?>|<!--(?:(?!-->).)*+-->

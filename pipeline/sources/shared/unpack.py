@@ -24,7 +24,7 @@ import zstandard
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from pipeline.sources.stream import HEAD, Stream, Unreadable
+from pipeline.sources.shared.stream import HEAD, Stream, Unreadable
 from pipeline.types import Failure
 
 MAX_RATIO = 200  # bytes that one packed byte may unpack to: text seldom passes 20, a bomb has 1,000 and more

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from pipeline.sources import fields
+from pipeline.sources.shared import fields
 from pipeline.text.headings import section_kind
 
 _NAMES = {

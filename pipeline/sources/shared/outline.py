@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.sources.prose import usual_kind
+from pipeline.sources.shared.prose import usual_kind
 from pipeline.text.headings import section_kind
 
 _ENDING = frozenset(("discussion", "conclusion"))  # often stand at the end of a section of another kind
