@@ -22,7 +22,7 @@ from flows.workspace import Workspace
 
 ABSTRACTS = int(os.environ.get("HYPOGRAPH_BENCH_ABSTRACTS", "100000"))
 FILES = 8
-RECORD = 6_300  # bytes that a record takes about
+RECORD = 8_750  # bytes that a record takes about
 
 
 def figures() -> Iterator[Figure]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from measure import generated_text, sample_words
 
-KINDS = 1_000  # records that differ in more than their number
+KINDS = 1_000  # records that differ in more than their number and title
 
 _HEAD = """<?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE PubmedArticleSet SYSTEM "http://dtd.example.org/pubmed.dtd">
@@ -21,7 +21,7 @@ _RECORD = """<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID 
 <Journal><ISSN IssnType="Electronic">1533-4406</ISSN><JournalIssue CitedMedium="Internet"><Volume>{day}</Volume>
 <Issue>2</Issue><PubDate><Year>{year}</Year><Month>Apr</Month><Day>{day}</Day></PubDate></JournalIssue>
 <Title>The Journal of {journal}</Title><ISOAbbreviation>J {journal}</ISOAbbreviation></Journal>
-<ArticleTitle>{title}</ArticleTitle><Pagination><MedlinePgn>179-91</MedlinePgn></Pagination>
+<ArticleTitle>{title} Cohort {{pmid}}.</ArticleTitle><Pagination><MedlinePgn>179-91</MedlinePgn></Pagination>
 <ELocationID EIdType="doi" ValidYN="Y">10.1000/jos.{{pmid}}</ELocationID><Abstract>{abstract}</Abstract>
 <AuthorList CompleteYN="Y">{authors}</AuthorList><Language>eng</Language><GrantList CompleteYN="Y">{grants}</GrantList>
 <PublicationTypeList><PublicationType UI="D016428">Journal Article</PublicationType></PublicationTypeList>
