@@ -24,7 +24,7 @@ from pipeline.types import Deleted, Document, Failure
 MUTANTS = int(os.environ.get("HYPOGRAPH_FUZZ", "250"))
 SECONDS = 60  # for one mutant; a PDF may take its own limit
 SHARDS = 10
-KEPT: tuple[tuple[str, int], ...] = ()
+KEPT = (("bibtex/crossref_entries.bib", 7150), ("medline_xml/pubmedpy_efetch_expected.tsv", 3992))
 
 Mutation = Callable[[bytes, random.Random], tuple[bytes, int]]
 
@@ -122,9 +122,15 @@ def check(path: Path, number: int, folder: Path) -> None:
     assert items
     for item in items:
         check_item(item)
-    assert len(items) >= sound(path) - touched, f"{name}: of {sound(path)} papers {len(items)} are told"
+    given_up = any(isinstance(item, Failure) and rest_is_lost(item) for item in items)
+    assert given_up or len(items) >= sound(path) - touched, f"{name}: of {sound(path)} papers {len(items)} are told"
     if name == "cut_gzip":
         assert isinstance(items[-1], Failure), items[-1]
+
+
+def rest_is_lost(failure: Failure) -> bool:
+    """Whether it says that all that follows in the file could not be read."""
+    return not failure.place or failure.place.startswith("after record")
 
 
 def check_item(item: Item) -> None:

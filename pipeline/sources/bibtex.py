@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 from pipeline.sources.bibtex_entries import Block, blocks, define
@@ -37,11 +38,11 @@ _ARXIV = re.compile(r"\barxiv:", re.IGNORECASE)
 
 
 def sniff(head: str) -> bool:
-    """An entry at the beginning of a line, with little before it: text on papers may quote one."""
-    found = _SNIFF.search(head)
-    if not found:
-        return False
-    before = head[: found.start()]
+    """An entry at the beginning of a line, with little before it, or several: text on papers may quote one."""
+    found = list(islice(_SNIFF.finditer(head), 3))
+    if not found or len(found) == 3:
+        return bool(found)
+    before = head[: found[0].start()]
     said = [line for line in before.splitlines() if line.strip(" \t\ufeff") and not line.lstrip().startswith("%")]
     return len(said) <= _MOST_BEFORE and not _OTHER.search(before)
 
