@@ -17,6 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.workspace import Workspace
 
 HYPOGRAPH = Path(sys.executable).with_name("hypograph")
 
@@ -251,3 +252,32 @@ def test_an_empty_workspace_answers_with_nothing(tmp_path: Path) -> None:
     assert (found["documents"], found["edges"]) == (0, 0)
     assert rows("hypothesize", "--workspace", tmp_path) == []
     assert rows("query", "MATCH (n:Entity) RETURN n.uid AS uid", "--workspace", tmp_path) == []
+
+
+def test_one_paper_from_three_formats_and_one_that_contradicts(tmp_path: Path) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "a.ris").write_text(
+        "TY  - JOUR\nTI  - Fish oil and blood\nDO  - 10.1000/oil\nPY  - 1985\nER  - \n", "utf-8"
+    )
+    (papers / "b.nbib").write_text(
+        "PMID- 7\nSTAT- MEDLINE\nDP  - 1985\nTI  - Fish oil and blood\nAB  - It thins blood.\n"
+        "AID - 10.1000/oil [doi]\nSO  - Blood. 1985.\n",
+        "utf-8",
+    )
+    (papers / "c.bib").write_text(
+        "@article{x,\n title = {Fish oil and blood},\n year = 1985,\n pmid = {7}\n}\n", "utf-8"
+    )
+    assert rows("ingest", papers, "--workspace", tmp_path)["failed"] == 0
+    assert rows("stats", "--workspace", tmp_path)["documents"] == 1
+    with Workspace.open(tmp_path) as opened:
+        (paper,) = opened.ledger.documents(["doi:10.1000/oil"])
+    assert (paper.id, paper.text) == ("7", "Fish oil and blood\nIt thins blood.")
+    (papers / "d.ris").write_text(
+        "TY  - JOUR\nTI  - Another\nDO  - 10.1000/other\nC2  - PMID: 7\nN1  - PMID: 7\nER  - \n", "utf-8"
+    )
+    run("ingest", papers, "--workspace", tmp_path, code=1)
+    (failure,) = rows("failures", "--workspace", tmp_path)
+    assert "10.1000/other" in failure["reason"]
+    assert "10.1000/oil" in failure["reason"]
+    assert rows("stats", "--workspace", tmp_path)["documents"] == 1
