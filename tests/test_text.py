@@ -186,8 +186,12 @@ def test_time_is_linear(unit: str) -> None:
         split(Document("1", text))
         return time.process_time() - start
 
-    small, large = min(seconds(5_000), seconds(5_000)), seconds(40_000)
-    assert large < 0.3 or large < 24 * small  # eight times the text; a quadratic rule would take 64 times as long
+    def linear() -> bool:
+        """Eight times the text; a quadratic rule would take 64 times as long."""
+        large = seconds(40_000)
+        return large < 0.3 or large < 24 * seconds(5_000)
+
+    assert any(linear() for _ in range(4))  # the machine may have been busy once
 
 
 def test_deep_brackets() -> None:
