@@ -26,6 +26,7 @@ MOST_BATCHES = 100
 """Of one build: each is a task run that Prefect keeps a record of, at about 20 ms of its server's time."""
 MOST_PROCESSES = 4  # the ledger takes in what as many can read
 PROCESS_PAYS = 4 << 20  # bytes
+PORTION_FILES, PORTION_BYTES = 5_000, 2 << 30
 TOLD_EVERY = 50_000  # records
 
 
@@ -57,15 +58,15 @@ def ingest_each(
     A file whose bytes were read before, by the same readers for the same domain, is not opened again, unless
     something in it failed and ``retry`` is set. ``processes`` read side by side; None: as many as pay.
     """
-    ledger = workspace.ledger
-    stamps = {str(path): sources.stamp(path, domain, sorted((columns or {}).items())) for path in files}
-    known = ledger.unchanged(stamps)
-    again = frozenset(source for source, counts in known.items() if retry and counts.failed)
-    yield from ((source, counts) for source, counts in known.items() if source not in again)
-    unread = [Path(source) for source in stamps if source not in known or source in again]
-    opened = read_many(unread, processes=processes or _processes(unread), columns=columns)
-    told = ((str(path), stamps[str(path)], _assigned(items, domain, path)) for path, items in opened)
-    yield from ledger.ingest_many(told)
+    for portion in _portions(files):
+        stamps = {str(path): sources.stamp(path, domain, sorted((columns or {}).items())) for path in portion}
+        known = workspace.ledger.unchanged(stamps)
+        again = frozenset(source for source, counts in known.items() if retry and counts.failed)
+        yield from ((source, counts) for source, counts in known.items() if source not in again)
+        unread = [Path(source) for source in stamps if source not in known or source in again]
+        opened = read_many(unread, processes=processes or _processes(unread), columns=columns)
+        told = ((str(path), stamps[str(path)], _assigned(items, domain, path)) for path, items in opened)
+        yield from workspace.ledger.ingest_many(told)
 
 
 def pending(workspace: Workspace) -> list[list[str]]:
@@ -172,9 +173,30 @@ def failed(workspace: Workspace) -> dict[str, list[Path]]:
     return files
 
 
+def _portions(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files in turns: each is first told from what is known, for which it is read once, and then taken in."""
+    portion: list[Path] = []
+    size = 0
+    for path in files:
+        portion.append(path)
+        size += _size(path)
+        if len(portion) == PORTION_FILES or size > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it is not there, or not any more: reading it says so
+        return 0
+
+
 def _processes(files: Sequence[Path]) -> int:
     """A process pays for its start when it has some megabytes to read."""
-    size = sum(path.stat().st_size for path in files if path.is_file())
+    size = sum(map(_size, files))
     return max(1, min(os.cpu_count() or 1, MOST_PROCESSES, size // PROCESS_PAYS))
 
 

@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from flows import tasks
 from flows.cli import app
 from flows.workspace import Workspace
 
@@ -281,3 +282,15 @@ def test_one_paper_from_three_formats_and_one_that_contradicts(tmp_path: Path) -
     assert "10.1000/other" in failure["reason"]
     assert "10.1000/oil" in failure["reason"]
     assert rows("stats", "--workspace", tmp_path)["documents"] == 1
+
+
+def test_files_are_taken_in_by_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "PORTION_FILES", 2)
+    (tmp_path / "papers").mkdir()
+    for n in range(5):
+        (tmp_path / "papers" / f"{n}.txt").write_text(f"Id: own:{n}\n\nFish oil {n}\n\nIt thins blood.", "utf-8")
+    first = rows("ingest", tmp_path / "papers", "--workspace", tmp_path)
+    assert first == {"new": 5, "changed": 0, "same": 0, "failed": 0, "removed": 0}
+    (tmp_path / "papers" / "3.txt").write_text("Id: own:3\n\nFish oil 3\n\nIt does not.", "utf-8")
+    again = rows("ingest", tmp_path / "papers", "--workspace", tmp_path)
+    assert again == {"new": 0, "changed": 1, "same": 4, "failed": 0, "removed": 0}
