@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extractors.tags import Pieces, sentence_ranges, windows
-from pipeline.sources.pubtator import GOLD
+from pipeline.sources.shared.gold import GOLD
 from pipeline.types import Mention, Reading
 
 

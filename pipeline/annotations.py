@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.sources.pubtator import GOLD
+from pipeline.sources.shared.gold import GOLD
 from pipeline.text import split
 from pipeline.types import Document, Mention, Reading, Relation, Section
 

@@ -161,6 +161,10 @@ class Failure:
     stage: str = "ingest"
 
 
+Item: TypeAlias = Document | Deleted | Failure
+"""What a source gives, one after the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grounding:
     """A guess of what a mention means, with its reason: by which ``method`` it matched which name."""

@@ -6,9 +6,7 @@ import io
 
 from pipeline.sources import Source
 from pipeline.sources.shared.stream import Stream, Unreadable
-from pipeline.types import Deleted, Document, Failure
-
-Item = Document | Deleted | Failure
+from pipeline.types import Document, Failure, Item
 
 
 def open_stream(content: str | bytes) -> Stream:

@@ -21,7 +21,7 @@ from extractors.train import Plan
 from extractors.train_relations import RelationLoss, marker_ids, relation_examples
 from pipeline.domains import load_domain
 from pipeline.errors import AdapterError
-from pipeline.sources.pubtator import GOLD
+from pipeline.sources.shared.gold import GOLD
 from pipeline.text import split
 from pipeline.types import Document, Grounding, Mention, Reading, Relation, merge_mentions
 

@@ -14,9 +14,8 @@ from pipeline.ledger.engine import among, upsert
 from pipeline.ledger.papers import Refused
 from pipeline.ledger.schema import document_sources, failures, sources
 from pipeline.ledger.shelf import INGEST, load, store
-from pipeline.types import Deleted, Document, Failure
+from pipeline.types import Deleted, Document, Failure, Item
 
-Item: TypeAlias = Document | Deleted | Failure
 Told: TypeAlias = tuple[str, str, Iterable[Item]]  # a source, its stamp, and what it says
 
 _MAX_ID = 500  # longer ones are a wrong column, and PostgreSQL cannot index them

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from pipeline.errors import UsageError
 from pipeline.sources import (
@@ -47,13 +47,22 @@ from pipeline.sources import (
 from pipeline.sources.shared.stream import HEAD, Stream, Unreadable
 from pipeline.sources.shared.unpack import BROKEN, printable, reason, streams
 from pipeline.sources.table import Table
-from pipeline.types import Deleted, Document, Failure, Reading
+from pipeline.types import Failure, Item, Reading
 
-__all__ = ["ANNOTATED", "SOURCES", "AnnotatedSource", "Source", "annotated", "find", "format_of", "read", "read_all"]
+__all__ = [
+    "ANNOTATED",
+    "SOURCES",
+    "AnnotatedSource",
+    "Item",
+    "Source",
+    "annotated",
+    "find",
+    "format_of",
+    "read",
+    "read_all",
+]
 
 _NESTED_ENTITY = re.compile(r"""<!ENTITY\s+[^\s"'%>]{1,200}\s+(?:"[^"]{0,9999}&[A-Za-z_]|'[^']{0,9999}&[A-Za-z_])""")
-
-Item: TypeAlias = Document | Deleted | Failure
 
 
 class Source(Protocol):

@@ -16,7 +16,6 @@ from lxml import etree
 from pipeline.sources import copernicus, jats_front
 from pipeline.sources.jats_text import body_parts, references
 from pipeline.sources.shared import fields, xml
-from pipeline.sources.shared.prose import bare
 from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check
 from pipeline.types import Deleted, Document, Failure
 
@@ -96,7 +95,7 @@ def _parse(given: tuple[str, str]) -> Document | Deleted:
     ends = [found.start() for found in re.finditer(rf"</{re.escape(name)}\s*>", check(record))]
     if not ends:
         raise Unreadable("has no end tag: the file is cut off, or a tag is missing")
-    article = bare(xml.parse(f"<s{namespaces}>{record[: ends[-1]]}</{name}></s>".encode()))[0]
+    article = xml.bare(xml.parse(f"<s{namespaces}>{record[: ends[-1]]}</{name}></s>".encode()))[0]
     return copernicus.document(article) if article.find("article_title") is not None else _document(article)
 
 

@@ -14,7 +14,7 @@ from itertools import chain
 from lxml import etree
 
 from pipeline.sources.shared import xml
-from pipeline.sources.shared.fields import arxiv_curie, doi_curie
+from pipeline.sources.shared.fields import arxiv_curie, doi_curie, flat
 from pipeline.sources.shared.prose import Markup, Part, inside, math, names, parts, prose
 
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -63,7 +63,7 @@ def printed(element: etree._Element) -> str:
     spelled = ["" if child.tag in _UNPRINTED else printed(child) for child in element]
     tails = [child.tail or "" for child in element]
     if len(spelled) < 2 or "".join((element.text or "", *tails)).strip():
-        return xml.squeeze("".join((element.text or "", *chain.from_iterable(zip(spelled, tails, strict=True)))))
+        return flat("".join((element.text or "", *chain.from_iterable(zip(spelled, tails, strict=True)))))
     separator = " " if element.tag in ("name", "string-name") else ", "
     return separator.join(filter(None, spelled))
 

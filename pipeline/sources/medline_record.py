@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from pipeline.sources.shared import fields, xml
-from pipeline.sources.shared.prose import bare, math, names
+from pipeline.sources.shared.prose import math, names
 from pipeline.sources.shared.stream import Unreadable
 from pipeline.text.headings import section_kind
 from pipeline.types import Document
@@ -311,7 +311,7 @@ def _text(element: etree._Element) -> str:
     if text.isalnum():  # a name or a number, as most are
         return text
     if "\n" in text or "  " in text or "\t" in text or "\r" in text:
-        return xml.squeeze(text)
+        return fields.flat(text)
     return text.strip(" ")
 
 
@@ -321,7 +321,7 @@ def _pieces(element: etree._Element) -> Iterator[str]:
         if child.tag is etree.Entity:
             yield html.unescape(child.text)
         elif xml.local(child) == "math":
-            yield math(bare(child))
+            yield math(xml.bare(child))
         else:
             yield from _pieces(child)
         yield child.tail or ""

@@ -25,9 +25,8 @@ from typing import IO, TypeAlias, cast
 
 from pipeline import sources
 from pipeline.sources.shared.unpack import printable
-from pipeline.types import Deleted, Document, Failure, Section
+from pipeline.types import Document, Failure, Item, Section
 
-Item: TypeAlias = Document | Deleted | Failure
 Columns: TypeAlias = Mapping[str, str] | None
 
 _BATCH = 1 << 16  # bytes

@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pipeline.sources.shared import gold
 from pipeline.sources.shared.fields import divided, each, storable
 from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
-from pipeline.types import Document, Failure, Grounding, Mention, Reading, Relation, Section
-
-GOLD = "gold"
+from pipeline.types import Document, Failure, Mention, Reading, Relation, Section
 
 _TEXT_LINE = re.compile(r"([^|\t\n]{1,100})\|([ta])\|(.*)", re.DOTALL)
 _MESH = re.compile(r"[DC]\d+")
@@ -110,11 +109,11 @@ def _annotated(document: Document, block: _Block, name: str) -> Iterator[Reading
     spans = [row for row in rows if row[1][1:2] and row[1][1].strip().isdecimal()]
     claims = [row for row in rows if row not in spans]
     read = list(each(spans, lambda cells: _mention(cells, document), name))
-    mentions = sorted((m for m in read if isinstance(m, Mention)), key=lambda m: (m.start, m.end))
+    mentions = gold.in_order(mention for mention in read if isinstance(mention, Mention))
     first = {g.concept_id: replace(m, groundings=(g,)) for m in reversed(mentions) for g in m.groundings}
     related = list(each(claims, lambda cells: _relation(cells, document, first), name))
     relations = tuple(relation for relation in related if isinstance(relation, Relation))
-    yield Reading(document, mentions=tuple(mentions), relations=relations)
+    yield Reading(document, mentions=mentions, relations=relations)
     yield from (failure for failure in (*read, *related) if isinstance(failure, Failure))
 
 
@@ -129,8 +128,7 @@ def _mention(cells: list[str], document: Document) -> Mention:
     if not text or text.replace("\n", " ") != storable(cells[3]):
         raise Unreadable(f"says {cells[3]!r} where the text at {start} to {end} is {text!r:.80}")
     ids = concept_ids(cells[5]) if len(cells) > 5 else ()
-    groundings = tuple(Grounding(uid, text, 1.0, GOLD, text) for uid in ids)
-    return Mention(start, end, document.id, text, cells[4].strip(), 1.0, GOLD, groundings)
+    return gold.mention(document, start, end, cells[4].strip(), ids)
 
 
 def _relation(cells: list[str], document: Document, first: Mapping[str, Mention]) -> Relation:
@@ -141,5 +139,4 @@ def _relation(cells: list[str], document: Document, first: Mapping[str, Mention]
     if subject is None or object_ is None:
         missing = cells[2] if subject is None else cells[3]
         raise Unreadable(f"relates {missing!r}, which no mention has")
-    start, end = min(subject.start, object_.start), max(subject.end, object_.end)
-    return Relation(start, end, document.id, cells[1].strip(), subject, object_, 1.0, GOLD)
+    return gold.relation(cells[1].strip(), subject, object_)

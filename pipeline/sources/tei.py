@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from pipeline.sources.shared import fields, xml
-from pipeline.sources.shared.prose import Markup, Part, bare, math, names, parts, usual_kind
+from pipeline.sources.shared.prose import Markup, Part, math, names, parts, usual_kind
 from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
@@ -24,7 +24,7 @@ def sniff(head: str) -> bool:
 
 
 def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
-    papers = bare(xml.root(stream)).iter(*_PAPERS)
+    papers = xml.bare(xml.root(stream)).iter(*_PAPERS)
     return fields.each(((f"paper {number}", paper) for number, paper in enumerate(papers, 1)), _document, name)
 
 

@@ -83,14 +83,7 @@ def _parsed(text: str) -> etree._Element:
     body, end, _ = record.rpartition(f"</{kind[1]}>" if kind else "\0")
     if not end:
         raise Unreadable("has no end tag: the file is cut off, or a tag is missing")
-    return bare(xml.parse(f"{opening}>{body}{end}</alone>".encode()))[0]
-
-
-def bare(root: etree._Element) -> etree._Element:
-    """Take the namespaces off all tags below, in place, so that a path finds an element whatever its prefix."""
-    for element in root.iter("*"):
-        element.tag = xml.local(element)
-    return root
+    return xml.bare(xml.parse(f"{opening}>{body}{end}</alone>".encode()))[0]
 
 
 def deleted(record: etree._Element) -> Deleted | None:

@@ -130,13 +130,13 @@ def document(given: Fields, *, exact: bool = False) -> Document:
         filled = ", ".join(repr(name) for name, value in given.items() if value)
         raise Unreadable(f"has neither title nor text; what it has is {filled or 'nothing'}")
     date_ = iso_date(_string(fields, "date")) or iso_date(_string(fields, "year"))
-    authors = tuple(_authors(fields.get("authors")))
+    authors, ids = tuple(_authors(fields.get("authors"))), _curies(fields)
     return Document(
-        id=_id(fields) or _content_id(text, sections, date_, authors),
+        id=_string(fields, "id") or _local(ids) or _content_id(text, sections, date_, authors),
         text=text,
         sections=sections,
         date=date_,
-        ids=_curies(fields),
+        ids=ids,
         authors=authors,
         journal=_string(fields, "journal"),
         language=_string(fields, "language").lower(),
@@ -291,10 +291,9 @@ def _sections(value: object) -> list[Part]:
     return [part for part in parts if part[1]]  # spans into the text, as our own output has them, are no texts
 
 
-def _id(fields: Fields) -> str:
-    """What the source calls the paper, else the best known of its identifiers, so that all formats agree."""
-    curies = _curies(fields)
-    return _string(fields, "id") or next((curie.partition(":")[2] for curie in curies), "")
+def _local(curies: tuple[str, ...]) -> str:
+    """What to call a paper that its source does not name: its best known identifier, so that all formats agree."""
+    return curies[0].partition(":")[2] if curies else ""
 
 
 def _curies(fields: Fields) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.sources.pubtator import GOLD
 from pipeline.types import Document, Grounding, Mention, Relation, Span
 
+GOLD = "gold"
 TAG = re.compile(r"O|[BIESLU]-(\S+)")
 
 

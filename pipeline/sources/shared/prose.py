@@ -1,7 +1,7 @@
 """Running text and sections from marked-up full texts; what an element means is told by a table of its format.
 
-Trees are taken without namespaces (:func:`bare`) and walked once. Where markup ends a line on the page, a line ends
-in the text, so that words of neighbouring blocks never run together.
+Trees are taken without namespaces (:func:`pipeline.sources.shared.xml.bare`) and walked once. Where markup ends a
+line on the page, a paragraph ends in the text, so that words of neighbouring blocks never run together.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from pipeline.sources.shared import xml
+from pipeline.sources.shared.fields import flat
 from pipeline.text.headings import section_kind
 
 Part: TypeAlias = tuple[str, str]  # the kind of a section, its text
@@ -50,14 +51,6 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def bare(root: etree._Element) -> etree._Element:
-    """Take the namespaces off all names of elements, for formats that come with any or none."""
-    for element in root.iter("{*}*"):
-        if element.tag[0] == "{":
-            element.tag = xml.local(element)
-    return root
-
-
 def parts(element: etree._Element, markup: Markup, kind: str) -> Iterator[Part]:
     """The sections of an element that is of ``kind`` itself, in reading order."""
     run: list[Piece] = [element.text or ""]
@@ -81,7 +74,7 @@ def prose(pieces: Iterable[Piece], markup: Markup) -> tuple[str, list[etree._Ele
             lines[-1].append(piece)
         else:
             _add(piece, markup, lines, apart)
-    texts = (xml.squeeze("".join(line)) for line in lines)
+    texts = (flat("".join(line)) for line in lines)
     return "\n\n".join(text for text in texts if text), apart
 
 
@@ -104,7 +97,7 @@ def math(element: etree._Element) -> str:
     if element.tag == "mspace":
         return " "
     if not len(element):
-        return xml.squeeze(element.text or "").translate(_INVISIBLE)
+        return flat(element.text or "").translate(_INVISIBLE)
     inner = [text for text in map(math, element) if text]
     if element.tag == "mfenced":
         inner = [element.get("open", "("), element.get("separators", ",")[:1].join(inner), element.get("close", ")")]

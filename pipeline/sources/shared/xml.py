@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from pipeline.sources.shared import fields
 from pipeline.sources.shared.stream import MAX_RECORD, Stream, Unreadable, check, encoding_of
 
 _PROLOG = re.compile(
@@ -76,15 +77,7 @@ def parse(data: bytes) -> etree._Element:
 
 def flat(element: etree._Element | None, skip: frozenset[str] = frozenset()) -> str:
     """All characters below an element but for those in elements named in ``skip``; white space is one blank."""
-    return "" if element is None else squeeze("".join(pieces(element, skip)))
-
-
-def squeeze(text: str) -> str:
-    """
-    >>> squeeze("  first line,\\n      second line ")
-    'first line, second line'
-    """
-    return re.sub(r"[ \t\r\n\f]+", " ", text).strip(" ")
+    return "" if element is None else fields.flat("".join(pieces(element, skip)))
 
 
 def pieces(element: etree._Element, skip: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -105,6 +98,14 @@ def local(element: etree._Element) -> str:
     'b'
     """
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def bare(root: etree._Element) -> etree._Element:
+    """Take the namespaces off all tags, in place, so that a path finds an element whatever its prefix."""
+    for element in root.iter("{*}*"):
+        if element.tag[0] == "{":
+            element.tag = local(element)
+    return root
 
 
 def first(element: etree._Element, *paths: str) -> etree._Element:
