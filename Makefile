@@ -45,7 +45,7 @@ format: $(INSTALLED) ## rewrite the code in the house style
 
 lock: $(INSTALLED) ## renew requirements.lock after a change of pyproject.toml; ARGS=--upgrade takes the newest
 	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --group dev --extra postgresql $(ARGS) pyproject.toml --output-file requirements.lock
+	  --group dev --extra postgresql --extra train $(ARGS) pyproject.toml --output-file requirements.lock
 
 neo4j: ## start a private Neo4j on loopback (Java 17 or 21; Maven the first time)
 	@$(PYTHON) tools/neo4j_server.py start
