@@ -46,6 +46,7 @@ __all__ = [
     "weights_sha256",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class Encoder(Tokens):
     """A base model with its tokenizer; ``sha256`` is that of its weights, ``width`` the size of a piece's vector."""

@@ -1,7 +1,8 @@
-"""Marking a subject and its possible objects in a text: one pass a subject, as :mod:`extractors.relations` reads it.
+"""Marking mentions in a text, and which of them may be related: what :mod:`extractors.relations` reads, as plain data.
 
-The pure part of reading relations. A marker is one piece of its own; that of an object carries what the model says
-of it.
+Before each mention stands one piece that tells its type, its marker. A document (or a sentence with what is around
+it) is spelled out once, as one or more windows; over each window there is one *pass* a subject, in which the pieces of
+the subject's mentions are marked and the markers of its possible objects carry what the model says of them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from extractors.tags import Pieces, sentence_ranges, windows
 from pipeline.sources.shared.gold import GOLD
 from pipeline.types import Mention, Reading
+
+Level = Literal["document", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,147 +39,196 @@ class Scheme:
 
     ``pairs`` holds for each relation the types of subject and object that it was trained on. A relation that is not
     in ``ordered`` has no direction between two entities of one type, and is read from the one that is named first.
-    Of those in ``exclusive`` at most one holds between two entities. ``markers`` are the piece ids of the opening
-    and closing markers of subjects and of the markers of objects, each in the order of ``types``.
+    Of the relations of one of the ``groups`` at most one holds between two entities. ``markers`` are the piece ids
+    of the markers, in the order of ``types``.
+
+    At the level of a ``document`` entities are concepts with all their mentions; at that of a ``sentence`` each
+    mention is one, its objects are in the same sentence, and so much of the text around is seen as fits ``window``.
     """
 
     types: tuple[str, ...]
     relations: tuple[str, ...]
     pairs: Mapping[str, frozenset[tuple[str, str]]]
     ordered: frozenset[str]
-    exclusive: frozenset[str]
+    groups: tuple[tuple[str, ...], ...]
     markers: tuple[int, ...]
     window: int
     overlap: int
+    level: Level = "document"
 
     def as_json(self) -> dict[str, Any]:
         """What :func:`extractors.relations.read_scheme` reads."""
         return {
             "types": self.types,
-            "pairs": {name: sorted(pairs) for name, pairs in self.pairs.items()},
+            "pairs": {name: sorted(self.pairs[name]) for name in self.relations},
             "ordered": sorted(self.ordered),
-            "exclusive": sorted(self.exclusive),
+            "groups": self.groups,
             "markers": self.markers,
             "window": self.window,
             "overlap": self.overlap,
+            "level": self.level,
         }
 
     def holds(self, subject: Entity, object_: Entity) -> list[bool]:
         """For each relation, whether a pass for ``subject`` tells it of ``object_``."""
-        first = subject.start < object_.start or subject.type != object_.type
+        first = (subject.start, subject.id) < (object_.start, object_.id) or subject.type != object_.type
         pair = (subject.type, object_.type)
         return [pair in self.pairs[name] and (first or name in self.ordered) for name in self.relations]
 
-    def joins(self, subject: str, object_: str) -> bool:
-        return any((subject, object_) in pairs for pairs in self.pairs.values())
-
 
 @dataclass(frozen=True, slots=True)
-class Marked:
-    """One window of one pass: piece ids, and for each object in it the places of its markers."""
+class Pass:
+    """A look at a window for one subject: the places of its pieces, and of the markers of each possible object."""
 
-    ids: tuple[int, ...]
     subject: Entity
+    marked: tuple[int, ...]
     objects: tuple[Entity, ...]
     places: tuple[tuple[int, ...], ...]
 
 
-def entities(reading: Reading) -> list[Entity]:
-    """Group the mentions of a reading by concept and type, in the order of first mention.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A window of a text with its markers: piece ids, the shapes of their words, and the passes over it."""
+
+    ids: tuple[int, ...]
+    shapes: tuple[int, ...]
+    passes: tuple[Pass, ...]
+
+
+def entities(reading: Reading, level: Level = "document") -> list[Entity]:
+    """Group the mentions of a reading by concept and type, in the order of first mention; in sentences each alone.
 
     A mention that is linked to nothing goes by its text in lower case; a gold mention that an annotator gave several
     concepts ("breast and ovarian cancer") belongs to each of them.
     """
     groups: dict[tuple[str, str], list[Mention]] = defaultdict(list)
     for mention in sorted(reading.mentions):
-        for uid in _ids(mention):
+        for uid in _ids(mention) if level == "document" else (mention.uid,):
             groups[uid, mention.type].append(mention)
     return [Entity(uid, kind, tuple(mentions)) for (uid, kind), mentions in groups.items()]
 
 
-def passes(reading: Reading, pieces: Pieces, scheme: Scheme) -> Iterator[Marked]:
-    """All windows that a model has to see of a reading: for each subject those that show it and an object."""
-    known = [entity for entity in entities(reading) if entity.type in scheme.types]
+def marked(reading: Reading, pieces: Pieces, scheme: Scheme) -> Iterator[Marked]:
+    """The windows of a reading that have to be seen, with their passes."""
+    known = [entity for entity in entities(reading, scheme.level) if entity.type in scheme.types]
     ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
-    for subject in known:
-        objects = [other for other in known if other.id != subject.id and any(scheme.holds(subject, other))]
-        if objects:
-            yield from _marked(reading, pieces, ranges, scheme, subject, objects)
+    text = _spelled(reading, pieces, scheme)
+    if scheme.level == "document":
+        yield from _whole(known, ranges, text, scheme)
+    else:
+        yield from _by_sentence(known, ranges, text, scheme)
 
 
-def _marked(
-    reading: Reading,
-    pieces: Pieces,
-    sentences: Sequence[tuple[int, int]],
-    scheme: Scheme,
-    subject: Entity,
-    objects: Sequence[Entity],
-) -> Iterator[Marked]:
-    ids, places = _spelled(pieces, sentences, *_markers(reading, pieces, scheme, subject))
-    own = frozenset(subject.mentions)
-    shown = [places[mention] for mention in own if mention in places]
-    for window in windows(0, len(ids), size=scheme.window, overlap=scheme.overlap):
-        if any(window.start <= place < window.end for place in shown):
-            scored = {
-                entity: tuple(
-                    places[mention] - window.start
-                    for mention in entity.mentions
-                    if window.first <= places.get(mention, -1) < window.last and mention not in own
-                )
-                for entity in objects
-            }
-            scored = {entity: found for entity, found in scored.items() if found}
-            if scored:
-                yield Marked(tuple(ids[window.start : window.end]), subject, tuple(scored), tuple(scored.values()))
+@dataclass(frozen=True, slots=True)
+class _Spelled:
+    """A whole text with its markers.
 
-
-def _markers(
-    reading: Reading, pieces: Pieces, scheme: Scheme, subject: Entity
-) -> tuple[dict[int, list[tuple[int, Mention]]], dict[int, int]]:
-    """Marker ids to insert before pieces, with the mentions that they open, and after pieces."""
-    opening, closing, possible = (dict(zip(scheme.types, scheme.markers[n::3], strict=True)) for n in range(3))
-    edges = (*pieces.heads, len(pieces.ids))
-    begins, ends = [word.start for word in pieces.words], [word.end for word in pieces.words]
-    before: dict[int, list[tuple[int, Mention]]] = defaultdict(list)
-    after: dict[int, int] = {}
-    own = frozenset(subject.mentions)
-    for mention in sorted(reading.mentions):
-        first, last = bisect_right(ends, mention.start), bisect_left(begins, mention.end)
-        if first >= last or mention.type not in scheme.types:
-            continue
-        if mention in own:
-            before[edges[first]].append((opening[mention.type], mention))
-            after[edges[last] - 1] = closing[mention.type]
-        elif scheme.joins(subject.type, mention.type):
-            before[edges[first]].append((possible[mention.type], mention))
-    return before, after
-
-
-def _spelled(
-    pieces: Pieces,
-    sentences: Sequence[tuple[int, int]],
-    before: Mapping[int, Sequence[tuple[int, Mention]]],
-    after: Mapping[int, int],
-) -> tuple[list[int], dict[Mention, int]]:
-    """The marked text as piece ids, and where each marked mention's opening marker stands in it.
-
-    A sentence without any marker says nothing of these entities and is left out, which saves a quarter of the text.
+    ``edges`` tells where the n-th word of the text begins in it (markers before it included), ``places`` where the
+    marker and the pieces of each mention are.
     """
+
+    ids: tuple[int, ...]
+    shapes: tuple[int, ...]
+    edges: tuple[int, ...]
+    places: Mapping[Mention, range]
+
+
+def _spelled(reading: Reading, pieces: Pieces, scheme: Scheme) -> _Spelled:
+    markers = dict(zip(scheme.types, scheme.markers, strict=True))
+    begins, ends = [word.start for word in pieces.words], [word.end for word in pieces.words]
+    opened: dict[int, list[Mention]] = defaultdict(list)
+    last: dict[Mention, int] = {}
+    for mention in sorted(set(reading.mentions)):
+        first, last[mention] = bisect_right(ends, mention.start), bisect_left(begins, mention.end)
+        if first < last[mention] and mention.type in markers:
+            opened[first].append(mention)
     ids: list[int] = []
-    places: dict[Mention, int] = {}
-    edges = (*pieces.heads, len(pieces.ids))
+    shapes: list[int] = []
+    edges: list[int] = []
+    at: dict[Mention, int] = {}
+    heads = (*pieces.heads, len(pieces.ids))
+    for word in range(len(pieces.words)):
+        edges.append(len(ids))
+        for mention in opened.get(word, ()):
+            at[mention] = len(ids)
+            ids.append(markers[mention.type])
+            shapes.append(0)
+        ids.extend(pieces.ids[heads[word] : heads[word + 1]])
+        shapes.extend(pieces.shapes[heads[word] : heads[word + 1]])
+    edges.append(len(ids))
+    places = {mention: range(start, edges[last[mention]]) for mention, start in at.items()}
+    return _Spelled(tuple(ids), tuple(shapes), tuple(edges), places)
+
+
+def _whole(
+    known: Sequence[Entity], sentences: Sequence[tuple[int, int]], text: _Spelled, scheme: Scheme
+) -> Iterator[Marked]:
+    """Windows over the whole document; a sentence without a mention says nothing of these entities and is left out."""
+    shown = {place.start for place in text.places.values()}
+    kept = [
+        number
+        for begin, end in sentences
+        if any(number in shown for number in range(text.edges[begin], text.edges[end]))
+        for number in range(text.edges[begin], text.edges[end])
+    ]
+    for window in windows(0, len(kept), size=scheme.window, overlap=scheme.overlap):
+        numbers = kept[window.start : window.end]
+        scored = set(kept[window.first : window.last])
+        yield from _window(known, numbers, scored, text, scheme)
+
+
+def _by_sentence(
+    known: Sequence[Entity], sentences: Sequence[tuple[int, int]], text: _Spelled, scheme: Scheme
+) -> Iterator[Marked]:
+    """A window for each sentence that has two mentions, with as much text around it as fits."""
+    starts = sorted(
+        text.places[mention].start for entity in known for mention in entity.mentions if mention in text.places
+    )
     for begin, end in sentences:
-        numbers = range(edges[begin], edges[end])
-        if not any(number in before or number in after for number in numbers):
+        first, last = text.edges[begin], text.edges[end]
+        if bisect_left(starts, last) - bisect_left(starts, first) < 2:
             continue
-        for number in numbers:
-            for marker, mention in before.get(number, ()):
-                places[mention] = len(ids)
-                ids.append(marker)
-            ids.append(pieces.ids[number])
-            if number in after:
-                ids.append(after[number])
-    return ids, places
+        own = [
+            entity
+            for entity in known
+            if text.places.get(entity.mentions[0], range(0)) and first <= text.places[entity.mentions[0]].start < last
+        ]
+        for window in windows(first, last, size=scheme.window, overlap=scheme.overlap):
+            room = max(0, scheme.window - (window.end - window.start)) // 2
+            numbers = range(max(0, window.start - room), min(len(text.ids), window.end + room))
+            yield from _window(own, numbers, set(range(window.first, window.last)), text, scheme)
+
+
+def _window(
+    known: Sequence[Entity], numbers: Sequence[int], scored: set[int], text: _Spelled, scheme: Scheme
+) -> Iterator[Marked]:
+    where = {number: place for place, number in enumerate(numbers)}
+    found = tuple(_passes(known, where, scored, text, scheme))
+    if found:
+        yield Marked(tuple(text.ids[n] for n in numbers), tuple(text.shapes[n] for n in numbers), found)
+
+
+def _passes(
+    known: Sequence[Entity], where: Mapping[int, int], scored: set[int], text: _Spelled, scheme: Scheme
+) -> Iterator[Pass]:
+    for subject in known:
+        own = [text.places[mention] for mention in subject.mentions if mention in text.places]
+        seen = tuple(sorted({where[number] for place in own for number in place if number in where}))
+        if not seen:
+            continue
+        ours = {place.start for place in own}
+        objects = {
+            other: tuple(
+                where[start]
+                for mention in other.mentions
+                if mention in text.places and (start := text.places[mention].start) in scored and start not in ours
+            )
+            for other in known
+            if other.id != subject.id and any(scheme.holds(subject, other))
+        }
+        objects = {other: places for other, places in objects.items() if places}
+        if objects:
+            yield Pass(subject, seen, tuple(objects), tuple(objects.values()))
 
 
 def _ids(mention: Mention) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Relations by token classification: the subject is marked in the text, and the markers of its objects are tagged.
 
-One pass a subject: each of its mentions stands between an opening and a closing marker of its type, each mention of
-a possible object behind an opening marker. The model gives such a marker one score a relation; an object's score is
-the log-sum-exp over its mentions, so that one clear statement is enough. (Marked subjects with packed objects come
-from PL-Marker, Ye et al., ACL 2022; the pooling over mentions from BRAN, Verga et al., NAACL 2018.)
+The model gives the marker of a possible object one score a relation; an object's score is the log-sum-exp over its
+mentions, so that one clear statement is enough. Of the relations that exclude each other, and none of them, whose
+score is zero, the probabilities sum to one. (Marked subjects with packed objects come from PL-Marker, Ye et al., ACL
+2022; the pooling over mentions from BRAN, Verga et al., NAACL 2018.)
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from extractors.adapter import Adapter, TokenClassifier, load_model, predict, read_adapter
+from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
-from extractors.encoder import Encoder
-from extractors.marking import Entity, Scheme, passes
+from extractors.marking import Entity, Marked, Scheme, marked
+from extractors.model import PassModel, open_pass_model
 from extractors.tags import Floats, cut
 from pipeline.domains import Domain, RelationType
 from pipeline.errors import AdapterError
 from pipeline.types import Mention, Reading, Relation
 
+Bools = npt.NDArray[np.bool_]
+
 
 class RelationTagger:
     """An :class:`extractors.base.Extractor` that adds relations between the mentions of a reading.
 
-    It reads what the adapter was trained on and the domain pack allows. ``batch_tokens`` bounds the pieces in one
-    pass of the encoder, ``ahead`` is how many readings are read before the first is given back. Two entities that
-    are named further apart than a window, sentences without a marker not counted, are not compared.
+    It reads what the adapter was trained on and the domain pack allows. ``ahead`` is how many readings are read before
+    the first is given back. Two entities that are named further apart than a window, sentences without a mention not
+    counted, are not compared.
     """
 
-    batch_tokens = 4096
     ahead = 16
 
     def __init__(
         self,
-        encoder: Encoder,
-        model: TokenClassifier,
+        model: PassModel,
         scheme: Scheme,
         domain: Domain,
         *,
         thresholds: Mapping[str, float],
         fingerprint: str,
     ) -> None:
-        self.encoder = encoder
         self.model = model
         self.scheme = scheme
         self.kinds = relation_types(scheme, domain)
@@ -55,16 +55,14 @@ class RelationTagger:
         self.fingerprint = fingerprint
 
     @classmethod
-    def load(
-        cls, name: str | Path, domain: Domain, *, encoder: Encoder | None = None, device: str = "auto"
-    ) -> RelationTagger:
+    def load(cls, name: str | Path, domain: Domain, *, device: str = "auto") -> RelationTagger:
         """Load an adapter by name or folder; raises AdapterError where it does not fit the encoder or the domain."""
         adapter = read_adapter(name, kind="relations")
         scheme = read_scheme(adapter)
-        encoder, model = load_model(adapter, len(scheme.relations), encoder=encoder, device=device)
+        model = open_pass_model(adapter, device=device)
         thresholds = adapter.config["thresholds"]
         own = fingerprint("relations", name, domain.fingerprint)
-        return cls(encoder, model, scheme, domain, thresholds=thresholds, fingerprint=own)
+        return cls(model, scheme, domain, thresholds=thresholds, fingerprint=own)
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
         stream = iter(readings)
@@ -75,28 +73,41 @@ class RelationTagger:
 
     def scores(self, readings: Sequence[Reading]) -> list[list[tuple[Entity, Entity, Floats]]]:
         """For each reading the pairs of entities that may be related, with a probability a relation."""
-        texts = cut(self.encoder.tokenizer, [reading.document.text for reading in readings])
+        texts = cut(self.model.tokens.tokenizer, [reading.document.text for reading in readings])
         jobs = [
-            (at, marked)
+            (at, window)
             for at, (reading, pieces) in enumerate(zip(readings, texts, strict=True))
-            for marked in passes(reading, pieces, self.scheme)
+            for window in marked(reading, pieces, self.scheme)
         ]
         best: list[dict[tuple[Entity, Entity], Floats]] = [{} for _ in readings]
-        for number, logits in predict(self.model, self.encoder, [m.ids for _, m in jobs], tokens=self.batch_tokens):
-            at, marked = jobs[number]
-            for object_, places in zip(marked.objects, marked.places, strict=True):
-                score = logits[list(places)].logsumexp(0).sigmoid().numpy()
-                pair = (marked.subject, object_)
-                best[at][pair] = np.maximum(best[at].get(pair, 0.0), score)
-        return [[(*pair, found[pair]) for pair in sorted(found, key=_place)] for found in best]
+        for at, subject, object_, logits in self._logits(jobs):
+            pair = (subject, object_)
+            best[at][pair] = np.maximum(best[at][pair], logits) if pair in best[at] else logits
+        return [
+            [(*pair, probabilities(found[pair], self._open(*pair), self.scheme)) for pair in sorted(found, key=_place)]
+            for found in best
+        ]
+
+    def _logits(self, jobs: Sequence[tuple[int, Marked]]) -> Iterator[tuple[int, Entity, Entity, Floats]]:
+        """The scores of each pair in each window: the log-sum-exp over the mentions of the object."""
+        for at, number, scores in self.model.scores([window for _, window in jobs]):
+            reading, window = jobs[at]
+            look = window.passes[number]
+            for object_, places in zip(look.objects, look.places, strict=True):
+                told = scores[list(places)]
+                top = told.max(axis=0)
+                yield reading, look.subject, object_, top + np.log(np.exp(told - top).sum(axis=0))
+
+    def _open(self, subject: Entity, object_: Entity) -> Bools:
+        """Which relations the scheme and the domain allow from one to the other."""
+        told = self.scheme.holds(subject, object_)
+        return np.array(
+            [one and kind.joins(subject.type, object_.type) for one, kind in zip(told, self.kinds, strict=True)]
+        )
 
     def _relations(self, reading: Reading, scored: Sequence[tuple[Entity, Entity, Floats]]) -> Iterator[Relation]:
         for subject, object_, row in scored:
-            open_ = [
-                told and kind.joins(subject.type, object_.type)
-                for told, kind in zip(self.scheme.holds(subject, object_), self.kinds, strict=True)
-            ]
-            found = chosen(np.where(open_, row, -1.0), self.scheme, self.thresholds)
+            found = chosen(row, self.scheme, self.thresholds)
             for at in of_one_sign(found, row, [kind.sign for kind in self.kinds]):
                 yield self._relation(reading, self.kinds[at], subject, object_, float(row[at]))
 
@@ -130,23 +141,39 @@ def read_scheme(adapter: Adapter) -> Scheme:
         relations=tuple(config["pairs"]),
         pairs={name: frozenset((one, other) for one, other in pairs) for name, pairs in config["pairs"].items()},
         ordered=frozenset(config["ordered"]),
-        exclusive=frozenset(config["exclusive"]),
+        groups=tuple(tuple(group) for group in config["groups"]),
         markers=tuple(config["markers"]),
         window=config["window"],
         overlap=config["overlap"],
+        level=config["level"],
     )
+
+
+def probabilities(logits: Floats, open_: Bools, scheme: Scheme) -> Floats:
+    """A probability a relation: of those of a group that are open, and none of them, they sum to one.
+
+    >>> scheme = Scheme((), ("A", "B"), {}, frozenset(), (("A", "B"),), (), 8, 2)
+    >>> probabilities(np.zeros(2, np.float32), np.array([True, True]), scheme).round(2).tolist()
+    [0.33000001311302185, 0.33000001311302185]
+    """
+    sure = np.zeros_like(logits)
+    for group in scheme.groups:
+        at = [n for n, name in enumerate(scheme.relations) if name in group and open_[n]]
+        top = max(0.0, *logits[at]) if at else 0.0
+        weights = np.exp(logits[at] - top)
+        sure[at] = weights / (weights.sum() + np.exp(-top))
+    return sure
 
 
 def chosen(row: Floats, scheme: Scheme, thresholds: Mapping[str, float]) -> list[int]:
-    """The relations that reach their thresholds; of the exclusive ones only the likeliest."""
-    best = max(
-        (at for at, name in enumerate(scheme.relations) if name in scheme.exclusive), key=row.__getitem__, default=-1
-    )
-    return [
-        at
-        for at, name in enumerate(scheme.relations)
-        if row[at] >= thresholds[name] and (at == best or name not in scheme.exclusive)
-    ]
+    """The likeliest relation of each group that reaches its threshold together with the others of the group."""
+    found = []
+    for group in scheme.groups:
+        members = [at for at, name in enumerate(scheme.relations) if name in group]
+        best = max(members, key=row.__getitem__)
+        if row[best] > 0 and row[members].sum() >= thresholds[scheme.relations[best]]:
+            found.append(best)
+    return found
 
 
 def of_one_sign(found: Sequence[int], row: Floats, signs: Sequence[int]) -> list[int]:

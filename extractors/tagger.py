@@ -9,23 +9,25 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from extractors.adapter import TokenClassifier, load_model, predict, read_adapter
+from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
-from extractors.encoder import Encoder
+from extractors.model import Model, open_model
 from extractors.tags import (
     Floats,
     Pieces,
+    Row,
     Window,
-    best_path,
     cut,
     decode,
+    legal_path,
+    log_softmax,
     sentence_ranges,
     tag_names,
     transitions,
     windows,
 )
+from pipeline.errors import AdapterError
 from pipeline.types import Mention, Reading, merge_mentions
 
 log = logging.getLogger(__name__)
@@ -34,47 +36,58 @@ log = logging.getLogger(__name__)
 class Tagger:
     """An :class:`extractors.base.Extractor` that adds mentions.
 
-    ``batch_tokens`` bounds the pieces in one pass of the encoder, padding counted; ``ahead`` how many readings are
-    read before the first is given back, so that their sentences can be sorted by length.
+    A mention's score is the probability of all its tags together. ``temperature`` is what the model's scores are
+    divided by, so that these probabilities come true as often as they say (Guo et al., ICML 2017).
+
+    ``ahead`` is how many readings are read before the first is given back, so that their sentences can be sorted by
+    length.
     """
 
-    batch_tokens = 4096
     ahead = 64
 
     def __init__(
         self,
-        encoder: Encoder,
-        model: TokenClassifier,
+        model: Model,
         types: Sequence[str],
         *,
         size: int,
         overlap: int,
         fingerprint: str,
+        temperature: float = 1.0,
     ) -> None:
-        self.encoder = encoder
         self.model = model
         self.names = tag_names(types)
         self.size = size
         self.overlap = overlap
+        self.temperature = temperature
         self.fingerprint = fingerprint
         self._allowed = transitions(self.names)
 
     @classmethod
-    def load(cls, name: str | Path, *, encoder: Encoder | None = None, device: str = "auto") -> Tagger:
-        """Load an adapter by name or folder, over the encoder that it names (or a copy of it that is at hand).
+    def load(cls, name: str | Path, *, device: str = "auto") -> Tagger:
+        """Load an adapter by name or folder, over the encoder that it names.
 
         Raises AdapterError where the adapter is missing, broken, or made for other weights.
         """
         adapter = read_adapter(name, kind="tagger")
+        return cls.of(adapter, open_model(adapter, device=device))
+
+    @classmethod
+    def of(cls, adapter: Adapter, model: Model) -> Tagger:
+        """The tagger of an adapter whose model is open."""
         config = adapter.config
-        encoder, model = load_model(adapter, len(config["types"]) * 2 + 1, encoder=encoder, device=device)
+        if adapter.outputs != len(tag_names(config["types"])):
+            raise AdapterError(
+                f"adapter {adapter.name} has {len(config['types'])} types, but its head scores {adapter.outputs} tags: "
+                "fetch or train it again"
+            )
         return cls(
-            encoder,
             model,
             config["types"],
             size=config["window"],
             overlap=config["overlap"],
-            fingerprint=fingerprint("tagger", name),
+            fingerprint=fingerprint("tagger", adapter.folder),
+            temperature=config.get("temperature", 1.0),
         )
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
@@ -83,7 +96,7 @@ class Tagger:
             yield from self._read(chunk)
 
     def _read(self, readings: Sequence[Reading]) -> Iterator[Reading]:
-        texts = cut(self.encoder.tokenizer, [reading.document.text for reading in readings])
+        texts = cut(self.model.tokens.tokenizer, [reading.document.text for reading in readings])
         sentences = [
             sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
             for pieces, reading in zip(texts, readings, strict=True)
@@ -101,30 +114,33 @@ class Tagger:
             for at, (pieces, ranges) in enumerate(zip(texts, sentences, strict=True))
             for window in sentence_windows(pieces, ranges, size=self.size, overlap=self.overlap)
         ]
-        rows = [texts[at].ids[window.start : window.end] for at, window in jobs]
-        for number, logits in predict(self.model, self.encoder, rows, tokens=self.batch_tokens):
+        rows = [
+            Row(texts[at].ids[window.start : window.end], texts[at].shapes[window.start : window.end])
+            for at, window in jobs
+        ]
+        for number, logits in self.model.scores(rows):
             at, window = jobs[number]
             heads = np.asarray(texts[at].heads)
             words = slice(*np.searchsorted(heads, [window.first, window.last]))
-            tables[at][words] = torch.log_softmax(logits[heads[words] - window.start], dim=-1).numpy()
+            tables[at][words] = log_softmax(logits[heads[words] - window.start] / self.temperature)
         return tables
 
     def _mentions(
         self, reading: Reading, pieces: Pieces, sentences: Sequence[tuple[int, int]], table: Floats
     ) -> Iterator[Mention]:
         text = reading.document.text
+        path = legal_path(table, sentences, self._allowed)
         for begin, end in sentences:
-            path = best_path(table[begin:end], self._allowed)
-            for first, last, kind in decode(path, self.names):
-                start, stop = pieces.words[begin + first].start, pieces.words[begin + last - 1].end
-                sure = np.exp(table[range(begin + first, begin + last), path[first:last]])
+            for first, last, kind in decode(path[begin:end], self.names):
+                words = range(begin + first, begin + last)
+                start, stop = pieces.words[words[0]].start, pieces.words[words[-1]].end
                 yield Mention(
                     start,
                     stop,
                     document_id=reading.document.id,
                     text=text[start:stop],
                     type=kind,
-                    score=round(float(sure.mean()), 4),
+                    score=round(float(np.exp(table[words, path[words.start : words.stop]].sum())), 4),
                     extractor=self.fingerprint,
                 )
 

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 FORBIDDEN = np.float32(-1e9)
+SHAPES = 18
+"""How many numbers :func:`shape_of` may give; 0 and 1 are left to special pieces and markers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,30 @@ class Pieces:
     """A text cut into pieces and words.
 
     ``ids`` holds the vocabulary id of each piece, ``words`` the characters of each word, ``heads`` the number of
-    each word's first piece.
+    each word's first piece, ``shapes`` what :func:`shape_of` says of the word that each piece belongs to.
     """
 
     ids: tuple[int, ...]
     words: tuple[Span, ...]
     heads: tuple[int, ...]
+    shapes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the encoder sees at once: one number a piece of each kind, the special pieces at both ends left out.
+
+    ``shapes`` are those of the words, ``marks`` tell the pieces of a subject; ``hidden`` is what a model's lower layers
+    made of a row: length x width, the special pieces' included.
+    """
+
+    ids: Sequence[int] = ()
+    shapes: Sequence[int] = ()
+    marks: Sequence[int] = ()
+    hidden: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids) if self.hidden is None else len(self.hidden) - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +75,24 @@ def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Pieces]:
     clean = [LONE_SURROGATE.sub("\ufffd", text) for text in texts]
     encodings = tokenizer.encode_batch(clean, add_special_tokens=False)
     return [_pieces(text, e.ids, e.offsets, e.word_ids) for text, e in zip(clean, encodings, strict=True)]
+
+
+def shape_of(text: str, word: Span) -> int:
+    """How a word is written, which an encoder that reads lower case alone does not see: one of :data:`SHAPES`, not 0.
+
+    Odd numbers are words after a blank (or at the start), even ones those that touch the word before.
+
+    >>> [shape_of("Mn and mRNA-1", Span(*span)) for span in [(0, 2), (3, 6), (7, 11), (11, 12), (12, 13)]]
+    [5, 3, 9, 14, 12]
+    """
+    form = word.of(text)
+    if form.isalpha():
+        kind = 1 if form.islower() else 2 if form.istitle() and len(form) > 1 else 3 if form.isupper() else 4
+        kind = 5 if kind == 3 and len(form) == 1 else kind
+    else:
+        kind = 6 if form.isdigit() else 7 if not form.isalnum() else 8
+    glued = word.start > 0 and not text[word.start - 1].isspace()
+    return 2 * kind + (0 if glued else 1)
 
 
 def sentence_ranges(pieces: Pieces, starts: Iterable[int]) -> list[tuple[int, int]]:
@@ -155,6 +194,27 @@ def best_path(scores: Floats, allowed: Floats) -> list[int]:
     return path[::-1]
 
 
+def legal_path(scores: Floats, sentences: Iterable[tuple[int, int]], allowed: Floats) -> list[int]:
+    """The likeliest legal tags of a text's words, each sentence on its own.
+
+    Most often the likeliest tags of all are legal; only where they are not has a path to be searched.
+    """
+    path: list[int] = scores.argmax(axis=-1).tolist() if len(scores) else []
+    legal = (allowed == 0).tolist()
+    for begin, end in sentences:
+        tags = path[begin:end]
+        if not all(legal[before][tag] for before, tag in pairwise([0, *tags])):
+            path[begin:end] = best_path(scores[begin:end], allowed)
+    return path
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Log-probabilities of scores of shape words x tags."""
+    least = scores - scores.max(axis=-1, keepdims=True)
+    sure: Floats = least - np.log(np.exp(least).sum(axis=-1, keepdims=True))
+    return sure
+
+
 def _pieces(
     text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None]
 ) -> Pieces:
@@ -169,4 +229,6 @@ def _pieces(
             words.append(Span(min(start + blank, end), end))
             heads.append(at)
         before = word
-    return Pieces(tuple(ids), tuple(words), tuple(heads))
+    lengths = np.diff([*heads, len(ids)])
+    shapes = np.repeat([shape_of(text, word) for word in words], lengths) if words else ()
+    return Pieces(tuple(ids), tuple(words), tuple(heads), tuple(map(int, shapes)))

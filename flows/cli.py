@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from flows.encoders import encoders
+from flows.evaluate import evaluate
 from flows.options import (
     HERE,
     Columns,
@@ -34,6 +36,7 @@ from flows.options import (
 )
 from flows.printing import Format, print_object, print_rows, reading_row, to_json
 from flows.progress import say, track_of
+from flows.training import train
 from pipeline.errors import UsageError
 
 app = typer.Typer(
@@ -46,6 +49,8 @@ app = typer.Typer(
 )
 vocab = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Concept indexes that mentions are linked to.")
 app.add_typer(vocab, name="vocab")
+app.add_typer(train, name="train")
+app.add_typer(encoders, name="encoders")
 
 
 @app.command()
@@ -130,15 +135,24 @@ def extract(
         bool, typer.Option("--gold-entities", help="Keep the mentions of the input, predict relations only.")
     ] = False,
     vocabulary: Annotated[list[Path] | None, typer.Option("--vocabulary", help="Concept index to link to.")] = None,
+    explain: Annotated[
+        Path | None, typer.Option("--explain", help="HTML page to write: which words made the tagger mark a mention.")
+    ] = None,
+    explain_steps: Annotated[int, typer.Option("--explain-steps", min=1, help="More are slower and more exact.")] = 32,
+    explain_most: Annotated[int, typer.Option("--explain-most", min=1, help="Mentions a document to explain.")] = 10,
     workspace: Folder = HERE,
 ) -> None:
     """Read papers without a workspace: mentions, links and relations to a file."""
-    from flows.extract import extract_to, open_reader
+    from flows.extract import Explain, extract_to, open_reader
 
     indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
     opened = open_reader(domain, indexes, (reader or ReaderName.best).value)
-    failed = extract_to(output, format_.value, paths, reader=opened, gold_entities=gold_entities)
+    page = Explain(explain, explain_steps, explain_most) if explain else None
+    failed = extract_to(output, format_.value, paths, reader=opened, gold_entities=gold_entities, explain=page)
     finish(failed, listed=False)
+
+
+app.command()(evaluate)
 
 
 @app.command()
@@ -353,3 +367,7 @@ def vocab_build(
     out = workspace / "vocab" / f"{name}.vocab"
     out.parent.mkdir(parents=True, exist_ok=True)
     print_object(asdict(make(name, files, out, type=type_)), format_)
+
+
+if __name__ == "__main__":
+    app()

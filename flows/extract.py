@@ -5,17 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from flows.progress import say
 from flows.reader import Reader
 from pipeline import sources
 from pipeline.annotations import WRITERS
-from pipeline.domains import load_domain
+from pipeline.domains import Domain, load_domain
+from pipeline.errors import UsageError
 from pipeline.types import Deleted, Document, Failure, Reading
 
+if TYPE_CHECKING:
+    from extractors.explain import Explained, Explainer
+
 BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """A page of explanations to write: integrated over ``steps``, of ``most`` mentions a document."""
+
+    page: Path
+    steps: int = 32
+    most: int = 10
 
 
 def open_reader(domain: str, vocabularies: Iterable[Path], which: str) -> Reader:
@@ -23,15 +37,24 @@ def open_reader(domain: str, vocabularies: Iterable[Path], which: str) -> Reader
 
 
 def extract_to(
-    output: Path, format_: str, paths: Sequence[Path], *, reader: Reader, gold_entities: bool = False
+    output: Path,
+    format_: str,
+    paths: Sequence[Path],
+    *,
+    reader: Reader,
+    gold_entities: bool = False,
+    explain: Explain | None = None,
 ) -> int:
     """Read papers and write them with what was found; the number of documents that could not be read.
 
     The file appears only when it is whole. With ``gold_entities`` the mentions of the input are kept and only
-    relations between them are read.
+    relations between them are read. With ``explain`` a page says why mentions were found.
     """
     failures: list[Failure] = []
     readings = _readings(paths, reader, gold_entities, failures)
+    told: list[Explained] = []
+    if explain:
+        readings = _explained(readings, _explainer(reader, explain), told)
     if str(output) == "-":
         _write(readings, format_, sys.stdout)
     else:
@@ -43,9 +66,34 @@ def extract_to(
             os.replace(part, output)
         finally:
             part.unlink(missing_ok=True)
+    if explain:
+        _write_page(explain, told, reader.domain, ", ".join(path.name for path in paths))
     for failure in failures:
         say(f"failed: {failure.source}: {failure.place}: {failure.reason}")
     return len(failures)
+
+
+def _explainer(reader: Reader, explain: Explain) -> Explainer:
+    from extractors.explain import Explainer
+
+    if "tagger" not in reader.adapters:
+        raise UsageError(f"--explain: the domain pack {reader.domain.name} names no tagger, whose mentions it explains")
+    return Explainer.load(reader.adapters["tagger"], steps=explain.steps, most=explain.most)
+
+
+def _explained(readings: Iterable[Reading], explainer: Explainer, told: list[Explained]) -> Iterator[Reading]:
+    for reading in readings:
+        told.append(explainer(reading))
+        yield reading
+
+
+def _write_page(explain: Explain, told: Sequence[Explained], domain: Domain, title: str) -> None:
+    from extractors.explain import render
+    from extractors.pages import write
+
+    colours = {entity.name: entity.colour for entity in domain.entities}
+    write(explain.page, render(told, colours, title=title, steps=explain.steps))
+    say(f"wrote {explain.page}")
 
 
 def _write(readings: Iterable[Reading], format_: str, stream: TextIO) -> None:

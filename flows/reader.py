@@ -78,6 +78,13 @@ def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> E
     return Lazy(fingerprint("relations", name, domain.fingerprint), load)
 
 
+def _specific(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters) -> Extractor | None:
+    from extractors.hypernyms import MostSpecific
+
+    told = vocabularies and any(relation.specific for relation in domain.relations)
+    return MostSpecific(vocabularies, domain) if told else None
+
+
 def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor | None:
     from extractors.assertion import Assertions
 
@@ -85,7 +92,12 @@ def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor
 
 
 FINDERS: Mapping[str, Make] = {"dictionary": _dictionary, "tagger": _tagger}
-RELATERS: Mapping[str, Make] = {"patterns": _patterns, "relations": _relations, "assertion": _assertions}
+RELATERS: Mapping[str, Make] = {
+    "patterns": _patterns,
+    "relations": _relations,
+    "specific": _specific,
+    "assertion": _assertions,
+}
 
 
 class Reader:
@@ -161,7 +173,7 @@ class Reader:
         whole = split(reading.document)
         typed = ((mention, self.domain.type_of(mention.type)) for mention in reading.mentions)
         mentions = tuple(replace(mention, type=type_) for mention, type_ in typed if type_)
-        return replace(whole, mentions=mentions)
+        return replace(whole, mentions=mentions, sentences=reading.sentences or whole.sentences)
 
     def _make(self, table: Mapping[str, Make]) -> list[Extractor]:
         made = [make(self.domain, self.vocabularies, self.adapters) for make in table.values()]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, repeat
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_readers import random_adapter, tiny_encoder
 
-from extractors.adapters.train_biomed import read
+from extractors.adapter import read_adapter
+from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
-from extractors.tagger import Tagger, joined
-from extractors.tags import tag_names
-from extractors.train_tagger import partial_tags, tag_examples
+from extractors.tagger import Tagger, joined, sentence_windows
+from extractors.tags import Floats, Row, cut, sentence_ranges
+from extractors.tokens import Tokens
+from extractors.torch_model import TorchModel
+from extractors.training.corpora import read_corpus
+from pipeline.domains import load_domain
 from pipeline.errors import AdapterError
 from pipeline.text import split
 from pipeline.types import Document, Grounding, Mention, Reading
@@ -25,10 +32,16 @@ CONFIG = {"kind": "tagger", "types": ["Drug", "Ill"], "window": 24, "overlap": 8
 
 
 @pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterator[Tagger]:
     folder = tmp_path_factory.mktemp("tagger")
-    encoder = tiny_encoder(folder / "encoder")
-    return Tagger.load(random_adapter(folder / "adapter", encoder, 5, CONFIG))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYPOGRAPH_CACHE", str(folder))
+        yield Tagger.load(random_adapter(folder / "adapter", encoder, 5, CONFIG))
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +54,74 @@ def mention(start: int, end: int, *, concept: str = "") -> Mention:
     return Mention(start, end, "1", "x" * (end - start), "Drug", 1.0, "test@1", groundings)
 
 
+class Recorder:
+    """A model that calls each first piece of an even number a drug, and remembers which pieces it was shown."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.seen: list[Row] = []
+
+    def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]:
+        self.seen.extend(rows)
+        for number, row in enumerate(rows):
+            drugs = np.array(row.ids) % 2 == 0
+            yield number, np.stack([~drugs, drugs, *(0 * drugs,) * 3], axis=1).astype(np.float32) * 9
+
+
+HARD = (
+    *("a", "Z", "7", " ", "  ", "\n", ".", ". ", "-", "acid", "Ca2+", "[SEP]", "##s", "\x00", "\ud800", "\U000e0001"),
+    *("\u0301", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u202e", "😀", "👩\u200d🔬", "🇩🇪"),
+    *("中", "の", "한", "\u1112\u1161", "ﬁ", "ß", "İ", "א", "ب", "\u0e33", "क्ष"),
+)
+
+
+@st.composite
+def long_texts(draw: st.DrawFn) -> str:
+    """Up to 200,000 characters, made of a few of the hard ones, each run as long as it likes."""
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    parts = draw(st.lists(st.sampled_from(HARD), min_size=1, max_size=8))
+    longest = draw(st.sampled_from([1, 3, 50, 2000, 200_000]))
+    wanted = draw(st.sampled_from([0, 40, 700, 5_000, 200_000]))
+    text = ""
+    while len(text) < wanted:
+        text += chance.choice(parts) * chance.randint(1, longest)
+    return text[:wanted]
+
+
+@given(long_texts())
+@settings(max_examples=40, deadline=None)
+def test_no_character_of_any_text_is_cut_off_or_read_twice(encoder: Encoder, text: str) -> None:
+    model = Recorder(encoder)
+    tagger = Tagger(model, CONFIG["types"], size=24, overlap=8, fingerprint="test@1")
+    reading = split(Document("1", text))
+    (found,) = tagger([reading])
+    (pieces,) = cut(encoder.tokenizer, [text])
+    ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
+    windows = list(sentence_windows(pieces, ranges, size=24, overlap=8))
+    assert [piece for w in windows for piece in range(w.first, w.last)] == list(range(len(pieces.ids)))
+    assert Counter(row.ids for row in model.seen) == Counter(pieces.ids[w.start : w.end] for w in windows)
+    assert all(len(row) <= 24 for row in model.seen)
+    drugs = [word for word, head in zip(pieces.words, pieces.heads, strict=True) if pieces.ids[head] % 2 == 0]
+    assert [(m.start, m.end) for m in found.mentions] == [(word.start, word.end) for word in drugs]
+    assert all(text[m.start : m.end] == m.text for m in found.mentions)
+    covered = np.zeros(len(text) + 1, dtype=int)
+    for word in pieces.words:
+        covered[word.start : word.end] += 1
+    assert covered.max(initial=0) <= 1
+    assert all(covered[at] for at, character in enumerate(text) if character.isascii() and character.isalnum())
+
+
+@pytest.mark.parametrize("part", ["a", "中", "😀", "e\u0301", "\u200b", "שלום", "acid. ", "ACGT-", "👩\u200d🔬 "])
+def test_a_long_text_goes_through_a_real_model_whole(tagger: Tagger, part: str) -> None:
+    text = (part * 20_000)[:20_000]
+    (found,) = tagger([split(Document("1", text))])
+    assert all(text[m.start : m.end] == m.text for m in found.mentions)
+    ends = [0, *(m.end for m in found.mentions)]
+    assert all(end <= m.start < m.end for end, m in zip(ends, found.mentions, strict=False))
+
+
 @given(st.lists(st.text(st.characters(), max_size=800), max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 def test_any_text_gives_mentions_with_exact_offsets(tagger: Tagger, texts: list[str]) -> None:
     readings = [split(Document(str(at), text)) for at, text in enumerate(texts)]
     found = list(tagger(readings))
@@ -76,13 +155,28 @@ def test_readings_are_taken_a_look_ahead_at_a_time(tagger: Tagger) -> None:
     assert taken == tagger.ahead
 
 
-def test_the_fingerprint_depends_on_the_weights(tagger: Tagger, tmp_path: Path) -> None:
-    other = Tagger.load(random_adapter(tmp_path / "adapter", tagger.encoder, 5, CONFIG))
+def test_the_fingerprint_depends_on_the_weights(encoder: Encoder, tagger: Tagger, tmp_path: Path) -> None:
+    other = Tagger.load(random_adapter(tmp_path / "adapter", encoder, 5, CONFIG))
     name, _, digest = other.fingerprint.partition("@")
     assert name == "tagger:adapter"
     assert other.fingerprint != tagger.fingerprint
     assert Tagger.load(tmp_path / "adapter").fingerprint == other.fingerprint
     assert len(digest) == 16
+
+
+def test_labels_that_do_not_fit_the_weights_are_refused(encoder: Encoder, tmp_path: Path) -> None:
+    adapter = random_adapter(tmp_path / "adapter", encoder, 3, CONFIG)
+    with pytest.raises(AdapterError, match="2 types, but its head scores 3 tags"):
+        Tagger.load(adapter)
+
+
+def test_the_tagger_reads_alike_by_onnxruntime_and_by_torch(encoder: Encoder, tmp_path: Path) -> None:
+    adapter = random_adapter(tmp_path / "adapter", encoder, 5, CONFIG)
+    rows = [Row(tuple(range(1000, 1000 + length)), tuple(range(2, 2 + length))) for length in (3, 9)]
+    torch_scores = dict(TorchModel.load(read_adapter(adapter, kind="tagger"), "cpu").scores(rows))
+    for at, scores in Tagger.load(adapter).model.scores(rows):
+        assert scores == pytest.approx(torch_scores[at], abs=0.5)
+        assert np.corrcoef(scores.ravel(), torch_scores[at].ravel())[0, 1] > 0.98
 
 
 def test_a_missing_adapter_is_told() -> None:
@@ -99,27 +193,6 @@ def test_a_linked_name_wins_where_it_covers_what_is_found() -> None:
     assert joined([mention(0, 5), mention(10, 14)], [linked, cut_off]) == (linked, mention(10, 14))
 
 
-def test_a_corpus_says_nothing_about_a_type_that_it_does_not_annotate() -> None:
-    names = tag_names(["Drug", "Ill"])
-    table = partial_tags(names, [frozenset({"Drug", "Ill"}), frozenset({"Drug"})])
-    meant = [[{names[at] for at in row.nonzero().flatten()} for row in corpus] for corpus in table]
-    assert meant[0] == [{name} for name in names]
-    assert meant[1][0] == {"O", "B-Ill", "I-Ill"}
-    assert meant[1][1:3] == [{"B-Drug"}, {"I-Drug"}]
-
-
-def test_training_windows_hold_each_word_once_with_its_tag(tagger: Tagger) -> None:
-    text = "Pain. " + "acid " * 100 + "Aspirin."
-    at = text.index("Aspirin")
-    gold = replace(split(Document("1", text)), mentions=(mention(0, 4), mention(at, at + 7)))
-    found = list(tag_examples(tagger.encoder, [gold], tagger.names, corpus=0, size=24, overlap=8))
-    tags = [tag for example in found for tag in example.tags]
-    assert len(found) > 4
-    assert [tagger.names[tag] for tag in (tags[0], tags[-2])] == ["B-Drug", "B-Drug"]
-    assert tags.count(0) == len(tags) - 2
-    assert len(tags) == 104
-
-
 def test_the_shipped_tagger_finds_a_drug_and_what_it_did(biomed: Tagger) -> None:
     text = (
         "Naloxone reverses the antihypertensive effect of clonidine.\nIn rats, haloperidol caused catalepsy and pain."
@@ -131,6 +204,7 @@ def test_the_shipped_tagger_finds_a_drug_and_what_it_did(biomed: Tagger) -> None
 
 
 def test_the_shipped_tagger_still_reads_real_abstracts(biomed: Tagger, shared_data: Path) -> None:
-    gold = read(shared_data / "bc5cdr/CDR_DevelopmentSet.PubTator.txt")[:40]
+    path = shared_data / "bc5cdr/CDR_DevelopmentSet.PubTator.txt"
+    gold = read_corpus(path, load_domain("biomed"), task="ner", problems=[]).readings[:40]
     found = list(biomed(replace(reading, mentions=()) for reading in gold))
     assert mention_f1(gold, found, frozenset({"Chemical", "Disease"})) > 78

@@ -12,7 +12,7 @@ HOME = Path(__file__).parent
 CONFIG, WEIGHTS = "adapter.json", "adapter.safetensors"
 
 # What the code makes of the same weights: a change there that changes what is read counts one up.
-VERSIONS = {"tagger": 1, "relations": 1}
+VERSIONS = {"tagger": 2, "relations": 2}
 
 
 def folder_of(name: str | Path) -> Path:
@@ -36,8 +36,12 @@ def fingerprint(kind: str, name: str | Path, *parts: object) -> str:
     'tagger:biomed-ner'
     """
     folder = folder_of(name)
+    return f"{kind}:{folder.name}@{content_id(digest_of(folder), VERSIONS[kind], *parts)}"
+
+
+def digest_of(folder: Path) -> str:
+    """The sha256 of an adapter's files; raises AdapterError where one cannot be read."""
     try:
-        digest = hashlib.sha256((folder / CONFIG).read_bytes() + (folder / WEIGHTS).read_bytes()).hexdigest()
+        return hashlib.sha256((folder / CONFIG).read_bytes() + (folder / WEIGHTS).read_bytes()).hexdigest()
     except OSError as error:
         raise AdapterError(f"adapter {folder}: {error}: its files are broken, fetch or train it again") from error
-    return f"{kind}:{folder.name}@{content_id(digest, VERSIONS[kind], *parts)}"

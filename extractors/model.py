@@ -1,0 +1,151 @@
+"""Models to read with, opened for what this machine computes best: int8 by onnxruntime on a CPU, torch on a GPU.
+
+On a CPU no torch is loaded: the adapter is merged into its encoder's weights by numpy, and what comes out is kept as a
+quantised graph in the cache, where the next run finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from extractors.adapter import MERGED, Adapter, merged
+from extractors.adapters import digest_of
+from extractors.encoders import CONFIG, Found, check, find, read_json
+from extractors.encoders.packed import encoder_weights
+from extractors.engine.cache import prepared
+from extractors.engine.graph import Part, Shape, build
+from extractors.engine.session import Engine, choose_precision
+from extractors.marking import Marked
+from extractors.processor import processor
+from extractors.tags import Floats, Row
+from extractors.tokens import Tokens, load_tokens
+from pipeline.errors import AdapterError
+from pipeline.types import content_id
+
+log = logging.getLogger(__name__)
+
+
+class Model(Protocol):
+    """Scores the pieces of rows; yields the number of a row and float32 scores (pieces x outputs), in any order."""
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]: ...
+
+
+class PassModel(Protocol):
+    """Scores the pieces of windows for each pass over them; yields the numbers of window and pass with the scores."""
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]: ...
+
+
+class OnnxModel:
+    """A :class:`Model` run by onnxruntime."""
+
+    def __init__(self, tokens: Tokens, engine: Engine) -> None:
+        self.tokens = tokens
+        self.engine = engine
+
+    def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]:
+        return self.engine.scores(rows)
+
+
+class OnnxPassModel:
+    """A :class:`PassModel` run by onnxruntime: ``below`` once a window, ``above`` once a pass, or ``above`` alone."""
+
+    def __init__(self, tokens: Tokens, below: Engine | None, above: Engine) -> None:
+        self.tokens = tokens
+        self.below, self.above = below, above
+
+    def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]:
+        looks = [(at, number) for at, window in enumerate(windows) for number in range(len(window.passes))]
+        rows = [Row(window.ids, window.shapes) for window in windows]
+        hidden = dict(self.below.scores(rows)) if self.below else {}
+        marked = [replace(rows[at], marks=marks_of(windows[at], number), hidden=hidden.get(at)) for at, number in looks]
+        for number, scores in self.above.scores(marked):
+            yield *looks[number], scores
+
+
+def marks_of(window: Marked, number: int) -> list[int]:
+    """One where the subject of a pass stands, zero elsewhere."""
+    marks = [0] * len(window.ids)
+    for place in window.passes[number].marked:
+        marks[place] = 1
+    return marks
+
+
+def open_model(adapter: Adapter, *, device: str = "auto") -> Model:
+    """Open a tagger's model; raises AdapterError where its weights do not fit its encoder."""
+    if on_torch(adapter, device):
+        from extractors.torch_model import TorchModel  # noqa: PLC0415  loads torch
+
+        return TorchModel.load(adapter, device)
+    source = _source(adapter)
+    return OnnxModel(load_tokens(source.folder), _engine(adapter, source, Part(shapes=adapter.shaped)))
+
+
+def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
+    """Open the model of a relation tagger; raises AdapterError as :func:`open_model` does."""
+    if on_torch(adapter, device):
+        from extractors.torch_model import TorchPassModel  # noqa: PLC0415  loads torch
+
+        return TorchPassModel.load(adapter, device)
+    source, layer, shaped = _source(adapter), int(adapter.config["layer"]), adapter.shaped
+    below = _engine(adapter, source, Part(last=layer, head=False, shapes=shaped)) if layer else None
+    above = _engine(adapter, source, Part(first=layer, shapes=shaped and not layer, marks=True))
+    return OnnxPassModel(load_tokens(source.folder), below, above)
+
+
+def on_torch(adapter: Adapter, device: str) -> bool:
+    """Whether a model needs torch: on a GPU, and for what cannot be merged into the weights of a BERT."""
+    if device == "auto" and not _may_have_gpu() and adapter.method in MERGED:
+        return read_json(_source(adapter).folder / CONFIG).get("model_type") != "bert"
+    return device != "cpu" or adapter.method not in MERGED
+
+
+def _may_have_gpu() -> bool:
+    """Told without loading torch; where it may be, torch decides."""
+    return Path("/dev/nvidiactl").exists() or sys.platform == "darwin"
+
+
+def _source(adapter: Adapter) -> Found:
+    """The encoder of an adapter, checked to be the one that it was trained on."""
+    found = find(adapter.encoder)
+    if found is None:
+        raise AdapterError(f"adapter {adapter.name}: its encoder {adapter.encoder} is not on this machine: "
+                           f"hypograph encoders get {adapter.encoder}")  # fmt: skip
+    digest, wanted = check(found), adapter.config["encoder_sha256"]
+    if wanted and digest != wanted:
+        raise AdapterError(
+            f"adapter {adapter.name} was trained on encoder weights {wanted}, but {adapter.encoder} has {digest}: "
+            "use the encoder that it names, or train the adapter again"
+        )
+    return found
+
+
+def _engine(adapter: Adapter, source: Found, part: Part) -> Engine:
+    precision = choose_precision(processor())
+    tokens = load_tokens(source.folder)
+    key = content_id(digest_of(adapter.folder), check(source), repr(part), precision)
+
+    def make() -> bytes:
+        config, weights = encoder_weights(source.folder)
+        try:
+            return build(Shape.of(config), merged(weights, adapter), part, precision=precision)
+        except (KeyError, ValueError) as error:
+            raise AdapterError(
+                f"adapter {adapter.name}: its weights do not fit its labels or encoder: {error}"
+            ) from error
+
+    engine = Engine(prepared(key, make), cls_id=tokens.cls_id, sep_id=tokens.sep_id)
+    log.info("%s: %s on %s, %d threads", adapter.name, precision, processor(), engine.threads)
+    return engine

@@ -1,0 +1,118 @@
+"""Models run by torch: on a GPU, in training, and where tuning left parts that no graph holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby, islice
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from extractors.adapter import KINDS, MARKS, Adapter, merged
+from extractors.batches import packed
+from extractors.classifier import RelationClassifier, TokenClassifier, padded, passes_of
+from extractors.encoder import Encoder, choose_device, choose_precision, inference, load_encoder
+from extractors.marking import Marked
+from extractors.tags import Floats, Row
+from extractors.tuned import rebuild
+from pipeline.errors import AdapterError
+
+log = logging.getLogger(__name__)
+Classifier = TypeVar("Classifier", bound=TokenClassifier)
+PIECES = 4096
+"""How many pieces go through the encoder at once, padding counted."""
+
+
+class TorchModel:
+    """An :class:`extractors.model.Model`; rows are padded to a multiple of eight whatever their neighbours are, so that
+    scores do not depend on these."""
+
+    def __init__(self, encoder: Encoder, classifier: TokenClassifier) -> None:
+        self.tokens = encoder
+        self.classifier = classifier
+
+    @classmethod
+    def load(cls, adapter: Adapter, device: str = "auto") -> TorchModel:
+        return cls(*loaded(adapter, partial(TokenClassifier, outputs=adapter.outputs), device))
+
+    def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]:
+        longest = self.tokens.size + 2
+        lengths = [min(-8 * (-(len(row) + 2) // 8), longest) for row in rows]
+        order = sorted(range(len(rows)), key=lengths.__getitem__)
+        for length, group in groupby(order, key=lengths.__getitem__):
+            for numbers in _batched(group, max(1, PIECES // length)):
+                found = self._run([rows[number] for number in numbers], length)
+                for number, scores in zip(numbers, found, strict=True):
+                    yield number, scores[1 : len(rows[number]) + 1].numpy()
+
+    def _run(self, rows: Sequence[Row], length: int) -> Tensor:
+        device = self.classifier.head.weight.device
+        inputs = padded(rows, self.tokens, length)
+        with inference(device, choose_precision(device)):
+            scores: Tensor = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
+        return scores
+
+
+class TorchPassModel:
+    """An :class:`extractors.model.PassModel`."""
+
+    def __init__(self, encoder: Encoder, classifier: RelationClassifier) -> None:
+        self.tokens = encoder
+        self.classifier = classifier
+
+    @classmethod
+    def load(cls, adapter: Adapter, device: str = "auto") -> TorchPassModel:
+        make = partial(RelationClassifier, outputs=adapter.outputs, layer=int(adapter.config["layer"]))
+        return cls(*loaded(adapter, make, device))
+
+    def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]:
+        device = self.classifier.head.weight.device
+        order = sorted(enumerate(windows), key=lambda job: len(job[1].ids))
+        for batch in packed(order, lambda job: len(job[1].ids) * len(job[1].passes), PIECES):
+            inputs = passes_of([window for _, window in batch], self.tokens)
+            with inference(device, choose_precision(device)):
+                found = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
+            looks = ((at, number, len(w.ids)) for at, w in batch for number in range(len(w.passes)))
+            for (at, number, length), scores in zip(looks, found, strict=True):
+                yield at, number, scores[1 : length + 1].numpy()
+
+
+def loaded(adapter: Adapter, make: Callable[[Encoder], Classifier], device: str = "auto") -> tuple[Encoder, Classifier]:
+    """Put an adapter on its encoder; raises AdapterError where the one does not fit the other."""
+    base = load_encoder(adapter.encoder)
+    wanted = adapter.config["encoder_sha256"]
+    if wanted and base.sha256 != wanted:
+        raise AdapterError(
+            f"adapter {adapter.name} was trained on encoder weights {wanted}, but {base.name} has {base.sha256}: "
+            "use the encoder that it names, or train the adapter again"
+        )
+    classifier = make(base)
+    try:
+        fill(classifier, adapter)
+    except (AttributeError, KeyError, ValueError, RuntimeError) as error:
+        raise AdapterError(f"adapter {adapter.name}: its weights do not fit its labels or encoder: {error}") from error
+    place = choose_device(device)
+    log.info("%s on %s, %s", adapter.name, place, str(choose_precision(place)).removeprefix("torch."))
+    return base, classifier.to(place).eval()
+
+
+def fill(classifier: TokenClassifier, adapter: Adapter) -> None:
+    """Give a plain model the weights of an adapter; raises an AttributeError, KeyError, ValueError
+    or RuntimeError on a misfit."""
+    own = {name: weight.numpy() for name, weight in classifier.encoder.state_dict().items()}
+    found = {name: torch.from_numpy(weight) for name, weight in merged(own, adapter).items()}
+    if KINDS in found and len(found[KINDS]) != len(own[KINDS]):
+        classifier.see_shapes()
+    classifier.encoder.load_state_dict({name: found[name] for name in own})
+    rebuild(classifier.encoder, {name: torch.from_numpy(part).float() for name, part in adapter.tensors.items()})
+    more = {"mark": found[MARKS][1]} if MARKS in found else {}
+    classifier.load_state_dict({name: found[name] for name in ("head.weight", "head.bias")} | more, strict=False)
+
+
+def _batched(items: Iterable[int], size: int) -> Iterator[list[int]]:
+    stream = iter(items)
+    while run := list(islice(stream, size)):
+        yield run

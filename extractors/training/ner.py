@@ -1,0 +1,168 @@
+"""Training a tagger: from the windows that it will read, tagged as far as their corpus annotates."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from extractors.adapter import Adapter
+from extractors.classifier import TokenClassifier, padded
+from extractors.encoder import Encoder
+from extractors.evaluate import mention_f1
+from extractors.tagger import Tagger, sentence_windows
+from extractors.tags import Row, cut, encode, sentence_ranges, tag_names
+from extractors.torch_model import TorchModel
+from extractors.training.corpora import Corpus
+from extractors.training.plan import Plan
+from pipeline.types import Reading
+
+WINDOW, OVERLAP = 192, 64
+
+
+@dataclass(frozen=True, slots=True)
+class TagExample:
+    """One window to learn from: its pieces, the places of the first pieces of its words, their tags, its corpus."""
+
+    ids: tuple[int, ...]
+    shapes: tuple[int, ...]
+    heads: tuple[int, ...]
+    tags: tuple[int, ...]
+    corpus: int
+
+
+def tag_examples(
+    encoder: Encoder, readings: Iterable[Reading], names: Sequence[str], *, corpus: int, size: int, overlap: int
+) -> Iterator[TagExample]:
+    """Cut annotated readings into the windows that a tagger reads, one a sentence."""
+    for reading in readings:
+        (pieces,) = cut(encoder.tokenizer, [reading.document.text])
+        spans = sorted(reading.mentions, key=lambda mention: mention.start - mention.end)
+        tags = encode(pieces.words, ((m.start, m.end, m.type) for m in spans), names)
+        ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
+        for window in sentence_windows(pieces, ranges, size=size, overlap=overlap):
+            words = range(bisect_left(pieces.heads, window.first), bisect_left(pieces.heads, window.last))
+            if not words:  # in the midst of an endless one
+                continue
+            yield TagExample(
+                pieces.ids[window.start : window.end],
+                pieces.shapes[window.start : window.end],
+                tuple(pieces.heads[word] - window.start for word in words),
+                tuple(tags[word] for word in words),
+                corpus,
+            )
+
+
+def partial_tags(names: Sequence[str], annotated: Sequence[frozenset[str]]) -> Tensor:
+    """What each gold tag of each corpus may stand for: booleans of shape corpora x tags x tags.
+
+    A corpus that does not annotate a type says nothing about it: its ``O`` may be ``O`` or any tag of that type.
+    """
+    table = torch.eye(len(names), dtype=torch.bool).repeat(len(annotated), 1, 1)
+    for number, types in enumerate(annotated):
+        table[number, 0] |= torch.tensor([name != "O" and name[2:] not in types for name in names])
+    return table
+
+
+class TagModel(nn.Module):
+    """A classifier with its loss: cross-entropy over the first pieces of words, with partial labels.
+
+    ``allowed`` is what :func:`partial_tags` gives. Some pieces are hidden at random.
+    """
+
+    def __init__(self, classifier: TokenClassifier, allowed: Tensor, plan: Plan, mask_id: int) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.allowed: Tensor
+        self.register_buffer("allowed", allowed, persistent=False)
+        self.masked, self.smoothing, self.mask_id = plan.masked, plan.smoothing, mask_id
+
+    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor, words: Tensor) -> dict[str, Tensor]:
+        """``words`` has a column for each word: its row, the place of its first piece, its tag, its corpus."""
+        hidden = (torch.rand(ids.shape, device=ids.device) < self.masked) & (mask == 1)
+        rows, heads, tags, corpora = words
+        scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes)[rows, heads].float()
+        return {"loss": tag_loss(scores, self.allowed[corpora, tags], self.smoothing)}
+
+
+def tag_loss(scores: Tensor, right: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean negative log-likelihood that one of the right tags holds; scores and booleans of shape words x tags.
+
+    With label smoothing, so much of the target is shared out evenly among all tags.
+    """
+    total = scores.logsumexp(-1)
+    loss = total - scores.masked_fill(~right, -torch.inf).logsumexp(-1)
+    if smoothing:
+        loss = (1 - smoothing) * loss + smoothing * (total - scores.mean(-1))
+    mean: Tensor = loss.mean()
+    return mean
+
+
+class TagTask:
+    """What :func:`extractors.training.run.fit` has to know of tagging."""
+
+    kind = "tagger"
+
+    def __init__(
+        self, encoder: Encoder, corpora: Sequence[Corpus], development: Sequence[Corpus], types: Sequence[str]
+    ):
+        self.encoder, self.corpora, self.development, self.types = encoder, corpora, development, tuple(types)
+        self.names = tag_names(types)
+        self.outputs = len(self.names)
+        self.markers: tuple[int, ...] = ()
+
+    def classifier(self, plan: Plan) -> TokenClassifier:
+        return TokenClassifier(self.encoder, self.outputs, dropout=plan.dropout)
+
+    def items(self, corpora: Sequence[Corpus]) -> list[list[TagExample]]:
+        return [
+            list(tag_examples(self.encoder, corpus.readings, self.names, corpus=at, size=WINDOW, overlap=OVERLAP))
+            for at, corpus in enumerate(corpora)
+        ]
+
+    def length(self, item: TagExample) -> int:
+        return len(item.ids) + 2
+
+    def model(self, classifier: TokenClassifier, plan: Plan) -> TagModel:
+        allowed = partial_tags(self.names, [corpus.names for corpus in self.corpora])
+        return TagModel(classifier, allowed, plan, self.encoder.mask_id)
+
+    def collate(self, items: Sequence[TagExample]) -> dict[str, Tensor]:
+        length = max(map(self.length, items))
+        ids, mask, shapes = padded([Row(item.ids, item.shapes) for item in items], self.encoder, length)
+        words = [
+            (row, head + 1, tag, example.corpus)
+            for row, example in enumerate(items)
+            for head, tag in zip(example.heads, example.tags, strict=True)
+        ]
+        return {"ids": ids, "mask": mask, "shapes": shapes, "words": torch.tensor(words).T}
+
+    def score(self, classifier: TokenClassifier) -> dict[str, float]:
+        """F1 on each development corpus, over the types that it annotates, and their mean."""
+        model = TorchModel(self.encoder, classifier)
+        tagger = Tagger(model, self.types, size=WINDOW, overlap=OVERLAP, fingerprint="training")
+        scores = {
+            corpus.name: mention_f1(corpus.readings, list(tagger(map(_bare, corpus.readings))), corpus.names)
+            for corpus in self.development
+        }
+        return scores | {"f1": sum(scores.values()) / max(1, len(scores))}
+
+    @torch.no_grad()
+    def start(self, classifier: TokenClassifier, adapter: Adapter) -> None:
+        """Begin with the head's rows of another tagger that knows some of these tags."""
+        known = tag_names(adapter.config["types"])
+        for at, name in enumerate(self.names):
+            if name in known:
+                old = known.index(name)
+                classifier.head.weight[at] = torch.from_numpy(adapter.tensors["head.weight"][old])
+                classifier.head.bias[at] = float(adapter.tensors["head.bias"][old])
+
+    def config(self) -> dict[str, object]:
+        return {"types": list(self.types), "window": WINDOW, "overlap": OVERLAP}
+
+
+def _bare(reading: Reading) -> Reading:
+    return replace(reading, mentions=())
