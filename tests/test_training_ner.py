@@ -168,3 +168,15 @@ def test_nothing_to_learn_from_is_told(folder: Path, tmp_path: Path) -> None:
     empty = replace(NER, readings=(Reading(Document("1", " ")),))
     with pytest.raises(InputError, match="studies: nothing in it can be learnt from"):
         fit(TagTask(load_encoder(folder / "encoder"), [empty], [], TYPES), QUICK, tmp_path)
+
+
+def test_a_temperature_is_fitted_to_development_papers_though_they_name_an_unknown_type(
+    folder: Path, tmp_path: Path
+) -> None:
+    strange = replace(STUDIES[0], mentions=(replace(STUDIES[0].mentions[0], type="Planet"), *STUDIES[0].mentions[1:]))
+    dev = replace(NER, name="dev", readings=(strange, *STUDIES[1:8]))
+    plan = Plan(**{**SETTINGS, "epochs": 2})
+    fit(TagTask(load_encoder(folder / "encoder"), [NER], [dev], TYPES), plan, tmp_path / "out")
+    adapter = read_adapter(tmp_path / "out", kind="tagger")
+    assert 0 < adapter.config["temperature"] != 1
+    assert Tagger.load(adapter.folder, device="cpu").temperature == adapter.config["temperature"]
