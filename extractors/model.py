@@ -107,9 +107,9 @@ def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
 
 def on_torch(adapter: Adapter, device: str) -> bool:
     """Whether a model needs torch: on a GPU, and for what cannot be merged into the weights of a BERT."""
-    if device == "auto" and not _may_have_gpu() and adapter.method in MERGED:
-        return read_json(_source(adapter).folder / CONFIG).get("model_type") != "bert"
-    return device != "cpu" or adapter.method not in MERGED
+    if adapter.method not in MERGED or read_json(_source(adapter).folder / CONFIG).get("model_type") != "bert":
+        return True
+    return _may_have_gpu() if device == "auto" else device != "cpu"
 
 
 def _may_have_gpu() -> bool:
