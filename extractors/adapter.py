@@ -71,6 +71,16 @@ class Adapter:
         return len(self.tensors["head.bias"])
 
 
+def require(adapter: Adapter, digest: str) -> None:
+    """Raise AdapterError where the weights of its encoder, by their sha256, are not those that it was trained on."""
+    wanted = adapter.config["encoder_sha256"]
+    if wanted and digest != wanted:
+        raise AdapterError(
+            f"adapter {adapter.name} was trained on encoder weights {wanted}, but {adapter.encoder} has {digest}: "
+            "use the encoder that it names, or train the adapter again"
+        )
+
+
 def merged(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
     """An encoder's weights with an adapter merged into them, its head and its mark of a subject beside them.
 

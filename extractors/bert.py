@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from extractors.encoders.packed import bert_name
+
 POOL = 1 << 23
 """How many random bits the dropout on a CPU draws its masks from."""
 
@@ -62,17 +64,7 @@ def supports(config: Mapping[str, Any]) -> bool:
 
 def bert_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The encoder's part of a checkpoint, by today's names; heads, pooler and position numbers are left out."""
-    renamed = {
-        name.removeprefix("bert.")
-        .replace("LayerNorm.gamma", "LayerNorm.weight")
-        .replace("LayerNorm.beta", "LayerNorm.bias"): tensor
-        for name, tensor in tensors.items()
-    }
-    return {
-        name: tensor.float()
-        for name, tensor in renamed.items()
-        if name.startswith(("embeddings.", "encoder.")) and not name.endswith("position_ids")
-    }
+    return {bert_name(name): tensor.float() for name, tensor in tensors.items() if bert_name(name)}
 
 
 class Dropout(nn.Dropout):

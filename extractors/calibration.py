@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from extractors import tags
+
 Array = npt.NDArray[np.float64]
 COLDEST, HOTTEST = 0.05, 20.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -67,9 +69,7 @@ def log_softmax(scores: npt.ArrayLike, temperature: float = 1.0) -> Array:
     [[0.25, 0.75]]
     """
     warm = np.asarray(scores, dtype=np.float64) / temperature
-    shifted: Array = warm - warm.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shifted
+    return tags.log_softmax(warm)
 
 
 def fit_temperature(scores: npt.ArrayLike, right: npt.ArrayLike) -> float:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from extractors.adapter import MERGED, Adapter, merged
+from extractors.adapter import MERGED, Adapter, merged, require
 from extractors.adapters import digest_of
 from extractors.encoders import CONFIG, Found, check, find, read_json
-from extractors.encoders.packed import encoder_weights
+from extractors.encoders.packed import read_weights
 from extractors.engine.cache import prepared
 from extractors.engine.graph import Part, Shape, build
 from extractors.engine.session import Engine, choose_precision
@@ -89,8 +89,8 @@ def open_model(adapter: Adapter, *, device: str = "auto") -> Model:
         from extractors.torch_model import TorchModel  # noqa: PLC0415  loads torch
 
         return TorchModel.load(adapter, device)
-    source = _source(adapter)
-    return OnnxModel(load_tokens(source.folder), _engine(adapter, source, Part(shapes=adapter.shaped)))
+    base = _base(adapter)
+    return OnnxModel(base.tokens, _engine(adapter, base, Part(shapes=adapter.shaped)))
 
 
 def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
@@ -99,15 +99,15 @@ def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
         from extractors.torch_model import TorchPassModel  # noqa: PLC0415  loads torch
 
         return TorchPassModel.load(adapter, device)
-    source, layer, shaped = _source(adapter), int(adapter.config["layer"]), adapter.shaped
-    below = _engine(adapter, source, Part(last=layer, head=False, shapes=shaped)) if layer else None
-    above = _engine(adapter, source, Part(first=layer, shapes=shaped and not layer, marks=True))
-    return OnnxPassModel(load_tokens(source.folder), below, above)
+    base, layer, shaped = _base(adapter), int(adapter.config["layer"]), adapter.shaped
+    below = _engine(adapter, base, Part(last=layer, head=False, shapes=shaped)) if layer else None
+    above = _engine(adapter, base, Part(first=layer, shapes=shaped and not layer, marks=True))
+    return OnnxPassModel(base.tokens, below, above)
 
 
 def on_torch(adapter: Adapter, device: str) -> bool:
     """Whether a model needs torch: on a GPU, and for what cannot be merged into the weights of a BERT."""
-    if adapter.method not in MERGED or read_json(_source(adapter).folder / CONFIG).get("model_type") != "bert":
+    if adapter.method not in MERGED or read_json(_found(adapter).folder / CONFIG).get("model_type") != "bert":
         return True
     return _may_have_gpu() if device == "auto" else device != "cpu"
 
@@ -117,35 +117,47 @@ def _may_have_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() or sys.platform == "darwin"
 
 
-def _source(adapter: Adapter) -> Found:
-    """The encoder of an adapter, checked to be the one that it was trained on."""
+def _found(adapter: Adapter) -> Found:
+    """Where the encoder of an adapter is; its weights are not looked at yet."""
     found = find(adapter.encoder)
     if found is None:
-        raise AdapterError(f"adapter {adapter.name}: its encoder {adapter.encoder} is not on this machine: "
-                           f"hypograph encoders get {adapter.encoder}")  # fmt: skip
-    digest, wanted = check(found), adapter.config["encoder_sha256"]
-    if wanted and digest != wanted:
         raise AdapterError(
-            f"adapter {adapter.name} was trained on encoder weights {wanted}, but {adapter.encoder} has {digest}: "
-            "use the encoder that it names, or train the adapter again"
+            f"adapter {adapter.name}: its encoder {adapter.encoder} is not on this machine: "
+            f"hypograph encoders get {adapter.encoder}"
         )
     return found
 
 
-def _engine(adapter: Adapter, source: Found, part: Part) -> Engine:
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The encoder of an adapter: its folder, the sha256 of its weights, which is computed but once, and its tokens."""
+
+    folder: Path
+    digest: str
+    tokens: Tokens
+
+
+def _base(adapter: Adapter) -> _Base:
+    """Raises AdapterError where the encoder is not the one that the adapter was trained on."""
+    found = _found(adapter)
+    digest = check(found)
+    require(adapter, digest)
+    return _Base(found.folder, digest, load_tokens(found.folder))
+
+
+def _engine(adapter: Adapter, base: _Base, part: Part) -> Engine:
     precision = choose_precision(processor())
-    tokens = load_tokens(source.folder)
-    key = content_id(digest_of(adapter.folder), check(source), repr(part), precision)
+    key = content_id(digest_of(adapter.folder), base.digest, repr(part), precision)
 
     def make() -> bytes:
-        config, weights = encoder_weights(source.folder)
+        shape = Shape.of(read_json(base.folder / CONFIG))
         try:
-            return build(Shape.of(config), merged(weights, adapter), part, precision=precision)
+            return build(shape, merged(read_weights(base.folder), adapter), part, precision=precision)
         except (KeyError, ValueError) as error:
             raise AdapterError(
                 f"adapter {adapter.name}: its weights do not fit its labels or encoder: {error}"
             ) from error
 
-    engine = Engine(prepared(key, make), cls_id=tokens.cls_id, sep_id=tokens.sep_id)
+    engine = Engine(prepared(key, make), cls_id=base.tokens.cls_id, sep_id=base.tokens.sep_id)
     log.info("%s: %s on %s, %d threads", adapter.name, precision, processor(), engine.threads)
     return engine

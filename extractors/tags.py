@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Floats = npt.NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 FORBIDDEN = np.float32(-1e9)
 SHAPES = 18
@@ -208,10 +209,10 @@ def legal_path(scores: Floats, sentences: Iterable[tuple[int, int]], allowed: Fl
     return path
 
 
-def log_softmax(scores: Floats) -> Floats:
+def log_softmax(scores: npt.NDArray[Real]) -> npt.NDArray[Real]:
     """Log-probabilities of scores of shape words x tags."""
     least = scores - scores.max(axis=-1, keepdims=True)
-    sure: Floats = least - np.log(np.exp(least).sum(axis=-1, keepdims=True))
+    sure: npt.NDArray[Real] = least - np.log(np.exp(least).sum(axis=-1, keepdims=True))
     return sure
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from extractors.adapter import KINDS, MARKS, Adapter, merged
+from extractors.adapter import KINDS, MARKS, Adapter, merged, require
 from extractors.batches import packed
 from extractors.classifier import RelationClassifier, TokenClassifier, padded, passes_of
 from extractors.encoder import Encoder, choose_device, choose_precision, inference, load_encoder
@@ -83,12 +83,7 @@ class TorchPassModel:
 def loaded(adapter: Adapter, make: Callable[[Encoder], Classifier], device: str = "auto") -> tuple[Encoder, Classifier]:
     """Put an adapter on its encoder; raises AdapterError where the one does not fit the other."""
     base = load_encoder(adapter.encoder)
-    wanted = adapter.config["encoder_sha256"]
-    if wanted and base.sha256 != wanted:
-        raise AdapterError(
-            f"adapter {adapter.name} was trained on encoder weights {wanted}, but {base.name} has {base.sha256}: "
-            "use the encoder that it names, or train the adapter again"
-        )
+    require(adapter, base.sha256)
     classifier = make(base)
     try:
         fill(classifier, adapter)

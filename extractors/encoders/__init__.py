@@ -169,11 +169,16 @@ def names() -> list[str]:
     return [*sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}")), *PACKAGED, *KNOWN]
 
 
-def cache_home() -> Path:
-    """Where fetched encoders are kept: under ``$HYPOGRAPH_CACHE``, or where this user's caches are."""
+def caches() -> Path:
+    """Where what can be made or fetched again is kept: ``$HYPOGRAPH_CACHE``, or where this user's caches are."""
     own = os.environ.get("HYPOGRAPH_CACHE")
     users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(own) if own else Path(users) / "hypograph") / "encoders"
+    return Path(own) if own else Path(users) / "hypograph"
+
+
+def cache_home() -> Path:
+    """Where fetched encoders are kept."""
+    return caches() / "encoders"
 
 
 def cached(name: str) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TypeAlias
+
+from extractors.encoders import caches
 
 log = logging.getLogger(__name__)
 Model: TypeAlias = Path | bytes
@@ -34,10 +35,8 @@ def prepared(key: str, make: Callable[[], bytes]) -> Model:
 
 
 def models_home() -> Path:
-    """Where built models are kept: under ``$HYPOGRAPH_CACHE``, or where this user's caches are."""
-    own = os.environ.get("HYPOGRAPH_CACHE")
-    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(own) if own else Path(users) / "hypograph") / "models"
+    """Where built models are kept."""
+    return caches() / "models"
 
 
 @cache
