@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import logging
-import os
 import re
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.errors import InputError
-
-log = logging.getLogger(__name__)
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 PLAIN = "#888888"
 
@@ -63,22 +56,3 @@ def safe(colour: str) -> str:
     ('#3d9a50', '#888888')
     """
     return colour if COLOUR.fullmatch(colour) else PLAIN
-
-
-def write(path: Path, page: str) -> None:
-    """Write a page; an older one is replaced at once or not at all.
-
-    Raises InputError where the file cannot be written.
-    """
-    # Lone surrogates, which some PDF extractors leave behind, become references that browsers show as U+FFFD.
-    content = page.encode("utf-8", "xmlcharrefreplace")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise InputError(f"the page cannot be written to {path}: {error.strerror}") from error
-    log.info("wrote %s, %d bytes", path, len(content))

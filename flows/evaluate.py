@@ -48,8 +48,8 @@ def evaluate(
 ) -> None:
     """Score mentions, links and relations against annotated papers, with a page of what went wrong."""
     from extractors.error_page import Page, render
-    from extractors.pages import write
     from pipeline.domains import load_domain
+    from pipeline.pages import write_page
 
     if predicted and (gold_entities or reader):
         raise UsageError("--predicted scores a file, --gold-entities and --reader the models: give one or the other")
@@ -73,7 +73,7 @@ def evaluate(
         colours = {entity.name: entity.colour for entity in pack.entities} if pack else {}
         title = ", ".join(path.name for path in gold)
         by = str(predicted.name) if predicted else f"{domain or 'biomed'}, {(reader or ReaderName.best).value} reader"
-        write(page, render(Page(title, by, scores, compared, familiar, trusts, colours)))
+        write_page(page, render(Page(title, by, scores, compared, familiar, trusts, colours)))
         say(f"wrote {page}")
     for failure in failures:
         say(f"failed: {failure.source}: {failure.place}: {failure.reason}")

@@ -89,10 +89,10 @@ def _explained(readings: Iterable[Reading], explainer: Explainer, told: list[Exp
 
 def _write_page(explain: Explain, told: Sequence[Explained], domain: Domain, title: str) -> None:
     from extractors.explain import render
-    from extractors.pages import write
+    from pipeline.pages import write_page
 
     colours = {entity.name: entity.colour for entity in domain.entities}
-    write(explain.page, render(told, colours, title=title, steps=explain.steps))
+    write_page(explain.page, render(told, colours, title=title, steps=explain.steps))
     say(f"wrote {explain.page}")
 
 

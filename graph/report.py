@@ -7,12 +7,9 @@ same input gives the same bytes.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import itertools
 import json
-import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
@@ -26,10 +23,9 @@ from markupsafe import Markup
 from graph.hypotheses.discovery import Hypothesis
 from graph.hypotheses.discovery import Path as Way
 from graph.picture import Picture, Quote, draw, quote, quotes
-from pipeline.errors import InputError
+from pipeline.pages import write_page
 from pipeline.types import Document, Failure
 
-log = logging.getLogger(__name__)
 
 MOST_CONTESTED = 100
 MOST_FAILURES = 500
@@ -110,18 +106,7 @@ def write_report(path: Path, report: Report) -> None:
 
     Raises InputError where the file cannot be written.
     """
-    # Lone surrogates, which some PDF extractors leave behind, become references that browsers show as U+FFFD.
-    page = render(report).encode("utf-8", "xmlcharrefreplace")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(page)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise InputError(f"the report cannot be written to {path}: {error.strerror}") from error
-    log.info("wrote %s, %d bytes", path, len(page))
+    write_page(path, render(report), name="report")
 
 
 def render(report: Report) -> str:

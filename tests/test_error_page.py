@@ -17,8 +17,8 @@ from extractors.calibration import trust
 from extractors.error_page import MOST_DOCUMENTS, Page, pieces, render
 from extractors.evaluate import Score, measures, score
 from extractors.mistakes import compare, mention_scores, pairs
-from extractors.pages import write
 from pipeline.errors import InputError
+from pipeline.pages import write_page
 from pipeline.sources.shared import gold as marks
 from pipeline.types import Document, Mention, Reading
 
@@ -149,15 +149,15 @@ def test_a_long_text_shows_its_errors_alone() -> None:
 
 
 def test_a_page_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    write(tmp_path / "new" / "page.html", "one \ud800")
+    write_page(tmp_path / "new" / "page.html", "one \ud800")
     assert (tmp_path / "new" / "page.html").read_bytes() == b"one &#55296;"
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "new", "two")
+        write_page(tmp_path / "new", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_a_browser_shows_it_without_a_complaint(chromium: Browser, tmp_path: Path) -> None:
-    write(tmp_path / "page.html", page(3))
+    write_page(tmp_path / "page.html", page(3))
     shown = chromium.new_page(viewport={"width": 900, "height": 700})
     said: list[str] = []
     shown.on("console", lambda message: said.append(message.text))

@@ -15,10 +15,10 @@ from extractors import explain
 from extractors.classifier import TokenClassifier
 from extractors.encoder import load_encoder
 from extractors.explain import Explained, Explainer, render
-from extractors.pages import write
 from extractors.tagger import Tagger
 from extractors.torch_model import TorchModel
 from pipeline.errors import UsageError
+from pipeline.pages import write_page
 from pipeline.text import split
 from pipeline.types import Document, Mention, Reading
 
@@ -122,7 +122,7 @@ def test_what_is_missing_or_impossible_is_told(tagger: Tagger, monkeypatch: pyte
 
 def test_a_browser_shows_it_without_a_complaint(tagger: Tagger, chromium: Browser, tmp_path: Path) -> None:
     found: list[Explained] = [Explainer(tagger, steps=8)(reading(text, *MARKED[:1])) for text in (TEXT, NASTY)]
-    write(tmp_path / "page.html", render(found, COLOURS, title="Explained", steps=8))
+    write_page(tmp_path / "page.html", render(found, COLOURS, title="Explained", steps=8))
     shown = chromium.new_page(viewport={"width": 700, "height": 700})
     said: list[str] = []
     shown.on("console", lambda message: said.append(message.text))
