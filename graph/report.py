@@ -26,7 +26,6 @@ from graph.picture import Picture, Quote, draw, quote, quotes
 from pipeline.pages import write_page
 from pipeline.types import Document, Failure
 
-
 MOST_CONTESTED = 100
 MOST_FAILURES = 500
 MOST_SENTENCES = 4
