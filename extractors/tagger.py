@@ -96,15 +96,18 @@ class Tagger:
             yield from self._read(chunk)
 
     def _read(self, readings: Sequence[Reading]) -> Iterator[Reading]:
+        for reading, (pieces, ranges, table) in zip(readings, self.scores(readings), strict=True):
+            found = list(self._mentions(reading, pieces, ranges, table))
+            yield replace(reading, mentions=joined(found, reading.mentions))
+
+    def scores(self, readings: Sequence[Reading]) -> Iterator[tuple[Pieces, Sequence[tuple[int, int]], Floats]]:
+        """The words of each reading, their ranges that are sentences, and log-probabilities (words x tags)."""
         texts = cut(self.model.tokens.tokenizer, [reading.document.text for reading in readings])
         sentences = [
             sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
             for pieces, reading in zip(texts, readings, strict=True)
         ]
-        scores = self._scores(texts, sentences)
-        for reading, pieces, ranges, table in zip(readings, texts, sentences, scores, strict=True):
-            found = list(self._mentions(reading, pieces, ranges, table))
-            yield replace(reading, mentions=joined(found, reading.mentions))
+        yield from zip(texts, sentences, self._scores(texts, sentences), strict=True)
 
     def _scores(self, texts: Sequence[Pieces], sentences: Sequence[Sequence[tuple[int, int]]]) -> list[Floats]:
         """Log-probabilities of shape words x tags for each text."""

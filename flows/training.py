@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,8 @@ Dev = Annotated[list[str] | None, typer.Option("--dev", help="Papers to be score
 Out = Annotated[Path, typer.Option("-o", "--output", help="Folder of the model.")]
 EncoderName = Annotated[str, typer.Option("--encoder", help="A name or folder: see `hypograph encoders list`.")]
 Start = Annotated[Path | None, typer.Option("--start", help="Model whose head is begun with.")]
+Teachers = Annotated[list[Path] | None, typer.Option("--teacher", help="Tagger whose say on each word is learnt too.")]
+Plain = Annotated[list[str] | None, typer.Option("--plain", help="Papers that only the teachers annotate.")]
 Exclude = Annotated[list[Path] | None, typer.Option("--exclude", help="File of document ids to leave out of training.")]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="Label of the data to leave out.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as tuning=full or epochs=6.")]
@@ -50,6 +53,8 @@ def ner(
     dev: Dev = None,
     encoder: EncoderName = "minilm",
     start: Start = None,
+    teacher: Teachers = None,
+    plain: Plain = None,
     exclude: Exclude = None,
     ignore: Ignore = None,
     settings: Set = None,
@@ -60,15 +65,20 @@ def ner(
     """Fine-tune a tagger of entities."""
     from extractors.adapter import read_adapter
     from extractors.encoder import load_encoder
+    from extractors.tagger import Tagger
     from extractors.training.ner import TagTask
 
+    if plain and not teacher:
+        raise UsageError("--plain: papers that nobody annotated teach nothing by themselves: name a --teacher")
     plan = _plan(settings)
-    pack, found = _read("ner", domain, data, dev, exclude, ignore)
+    pack, found = _read("ner", domain, data, dev, exclude, ignore, plain or ())
     known = {name for corpus in found.train for name in corpus.names}
     types = [entity.name for entity in pack.entities if entity.name in known]
 
+    teachers = [Tagger.load(folder) for folder in teacher or []]
+
     def make() -> TagTask:
-        return TagTask(load_encoder(encoder), found.train, found.development, types)
+        return TagTask(load_encoder(encoder), found.train, found.development, types, teachers)
 
     begun = read_adapter(start, kind="tagger") if start else None
     _run(make, found, plan, output, trials, format_, start=begun, vocabulary=vocabulary)
@@ -123,7 +133,7 @@ def re(
 
 def _read(
     task: Any, domain: str | None, data: list[str], dev: list[str] | None, exclude: list[Path] | None,
-    ignore: list[str] | None,
+    ignore: list[str] | None, plain: Sequence[str] = (),
 ) -> tuple[Pack, Data]:  # fmt: skip
     """The corpora with their problems told; without a development set a tenth of each corpus is held out for it."""
     from dataclasses import replace
@@ -140,12 +150,15 @@ def _read(
         task=task,
         exclude=left_out,
         ignore=frozenset(ignore or ()),
+        plain=plain,
     )
     for problem in found.problems:
         say(str(problem))
     if not found.development:
-        parts = [hold_out(corpus, share=0.1, seed=1) for corpus in found.train]
-        found = replace(found, train=tuple(kept for kept, _ in parts), development=tuple(held for _, held in parts))
+        annotated = [corpus for corpus in found.train if corpus.names]
+        parts = [hold_out(corpus, share=0.1, seed=1) for corpus in annotated]
+        learnt = [kept for kept, _ in parts] + [corpus for corpus in found.train if not corpus.names]
+        found = replace(found, train=tuple(learnt), development=tuple(held for _, held in parts))
         say("no development set: a tenth of the papers is held out for it")
     return pack, found
 

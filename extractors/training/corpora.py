@@ -29,7 +29,7 @@ from extractors.training.checks import (
 )
 from pipeline.domains import Domain
 from pipeline.errors import InputError, UsageError
-from pipeline.sources import annotated, find, read
+from pipeline.sources import annotated, find, read, read_all
 from pipeline.text import sentences
 from pipeline.types import Deleted, Document, Failure, Mention, Reading, Relation, content_id
 
@@ -43,7 +43,7 @@ _BIBCODE = re.compile(r".*_(\d{4}[A-Za-z&.]{5}[\w.]{9}[A-Z.:])")  # at the end o
 class Corpus:
     """Readings, and the names of the types (or relations) that their makers annotated wherever they stand.
 
-    ``share`` of its windows, drawn anew, are seen in an epoch.
+    ``share`` of its windows, drawn anew, are seen in an epoch. One without names says nothing itself: teachers do.
     """
 
     name: str
@@ -69,11 +69,13 @@ def read_data(
     task: Task,
     exclude: Set[str] = frozenset(),
     ignore: Set[str] = frozenset(),
+    plain: Iterable[str | Path] = (),
 ) -> Data:
     """Read and check corpora, each a path, or a pair of a path and the names that its makers annotated.
 
     ``exclude`` holds ids of documents to leave out of training; development sets are read whole. ``ignore`` holds
-    labels of the corpora that are not to be learnt. Raises InputError with a line for each fatal problem.
+    labels of the corpora that are not to be learnt; ``plain`` are papers that nobody annotated. Raises InputError with
+    a line for each fatal problem.
     """
     problems: list[Problem] = []
 
@@ -85,6 +87,7 @@ def read_data(
         )
 
     learnt, scored = corpora(train, exclude), corpora(development, frozenset())
+    learnt += tuple(read_plain(path, exclude=exclude, problems=problems) for path in plain)
     for one in learnt:
         for other in scored:
             problems.extend(shared(one.name, one.readings, other.name, other.readings))
@@ -132,6 +135,20 @@ def read_corpus(
     corpus = Corpus(str(path), tuple(_only(reading, told, task) for reading in kept), told)
     _log(corpus, total, wanted, ignore)
     return corpus
+
+
+def read_plain(path: str | Path, *, exclude: Set[str] = frozenset(), problems: list[Problem]) -> Corpus:
+    """Read papers that nobody annotated, in any format, for teachers to tell what is in them."""
+    out = frozenset(map(id_of, exclude))
+    kept: dict[str, Reading] = {}
+    for item in read_all([path]):
+        if isinstance(item, Failure):
+            problems.append(of_failure(item))
+        elif isinstance(item, Document) and not {*ids_of(item), paper_of(item)} & out:
+            kept.setdefault(item.id, Reading(item, sentences=sentences(item)))
+    if not kept:
+        problems.append(about(path, "holds no documents"))
+    return Corpus(str(path), tuple(kept.values()), frozenset())
 
 
 def read_ids(path: Path) -> frozenset[str]:

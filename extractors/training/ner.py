@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from extractors.tags import Row, cut, encode, sentence_ranges, tag_names
 from extractors.torch_model import TorchModel
 from extractors.training.corpora import Corpus
 from extractors.training.plan import Plan
+from extractors.training.teaching import Halves, soft_tags
 from pipeline.types import Reading
 
 WINDOW, OVERLAP = 192, 64
@@ -29,20 +31,34 @@ CALIBRATED = 50
 
 @dataclass(frozen=True, slots=True)
 class TagExample:
-    """One window to learn from: its pieces, the places of the first pieces of its words, their tags, its corpus."""
+    """One window to learn from: its pieces, the places of the first pieces of its words, their tags, its corpus.
+
+    ``taught`` is what teachers say: probabilities of shape words x tags.
+    """
 
     ids: tuple[int, ...]
     shapes: tuple[int, ...]
     heads: tuple[int, ...]
     tags: tuple[int, ...]
     corpus: int
+    taught: Halves | None = field(default=None, compare=False)
 
 
 def tag_examples(
-    encoder: Encoder, readings: Iterable[Reading], names: Sequence[str], *, corpus: int, size: int, overlap: int
+    encoder: Encoder,
+    readings: Iterable[Reading],
+    names: Sequence[str],
+    *,
+    corpus: int,
+    size: int,
+    overlap: int,
+    taught: Iterable[Halves | None] = repeat(None),
 ) -> Iterator[TagExample]:
-    """Cut annotated readings into the windows that a tagger reads, one a sentence."""
-    for reading in readings:
+    """Cut annotated readings into the windows that a tagger reads, one a sentence.
+
+    ``taught`` is what :func:`extractors.training.teaching.soft_tags` says of each.
+    """
+    for reading, table in zip(readings, taught, strict=False):
         (pieces,) = cut(encoder.tokenizer, [reading.document.text])
         spans = sorted(reading.mentions, key=lambda mention: mention.start - mention.end)
         tags = encode(pieces.words, ((m.start, m.end, m.type) for m in spans), names)
@@ -57,6 +73,7 @@ def tag_examples(
                 tuple(pieces.heads[word] - window.start for word in words),
                 tuple(tags[word] for word in words),
                 corpus,
+                None if table is None else table[words.start : words.stop],
             )
 
 
@@ -74,7 +91,8 @@ def partial_tags(names: Sequence[str], annotated: Sequence[frozenset[str]]) -> T
 class TagModel(nn.Module):
     """A classifier with its loss: cross-entropy over the first pieces of words, with partial labels.
 
-    ``allowed`` is what :func:`partial_tags` gives. Some pieces are hidden at random.
+    ``allowed`` is what :func:`partial_tags` gives. Some pieces are hidden at random. What teachers say has its share in
+    the loss, as a cross-entropy too.
     """
 
     def __init__(self, classifier: TokenClassifier, allowed: Tensor, plan: Plan, mask_id: int) -> None:
@@ -83,13 +101,20 @@ class TagModel(nn.Module):
         self.allowed: Tensor
         self.register_buffer("allowed", allowed, persistent=False)
         self.masked, self.smoothing, self.mask_id = plan.masked, plan.smoothing, mask_id
+        self.trust = plan.trust
 
-    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor, words: Tensor) -> dict[str, Tensor]:
-        """``words`` has a column for each word: its row, the place of its first piece, its tag, its corpus."""
+    def forward(
+        self, ids: Tensor, mask: Tensor, shapes: Tensor, words: Tensor, taught: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """``words`` has a column for each word: its row, the place of its first piece, its tag, its corpus;
+        ``taught`` (words x tags) what teachers say of it."""
         hidden = (torch.rand(ids.shape, device=ids.device) < self.masked) & (mask == 1)
         rows, heads, tags, corpora = words
         scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes)[rows, heads].float()
-        return {"loss": tag_loss(scores, self.allowed[corpora, tags], self.smoothing)}
+        loss = tag_loss(scores, self.allowed[corpora, tags], self.smoothing)
+        if taught is not None:
+            loss = torch.lerp(loss, -(taught * scores.log_softmax(-1)).sum(-1).mean(), self.trust)
+        return {"loss": loss}
 
 
 def tag_loss(scores: Tensor, right: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -106,27 +131,39 @@ def tag_loss(scores: Tensor, right: Tensor, smoothing: float = 0.0) -> Tensor:
 
 
 class TagTask:
-    """What :func:`extractors.training.run.fit` has to know of tagging."""
+    """What :func:`extractors.training.run.fit` has to know of tagging.
+
+    ``teachers`` are taggers of at least these types; with them a corpus may be one that nobody annotated.
+    """
 
     kind = "tagger"
 
     def __init__(
-        self, encoder: Encoder, corpora: Sequence[Corpus], development: Sequence[Corpus], types: Sequence[str]
+        self,
+        encoder: Encoder,
+        corpora: Sequence[Corpus],
+        development: Sequence[Corpus],
+        types: Sequence[str],
+        teachers: Sequence[Tagger] = (),
     ):
         self.encoder, self.corpora, self.development, self.types = encoder, corpora, development, tuple(types)
         self.names = tag_names(types)
         self.outputs = len(self.names)
         self.markers: tuple[int, ...] = ()
         self.temperature = 1.0
+        self.teachers = teachers
 
     def classifier(self, plan: Plan) -> TokenClassifier:
         return TokenClassifier(self.encoder, self.outputs, dropout=plan.dropout)
 
     def items(self, corpora: Sequence[Corpus]) -> list[list[TagExample]]:
-        return [
-            list(tag_examples(self.encoder, corpus.readings, self.names, corpus=at, size=WINDOW, overlap=OVERLAP))
-            for at, corpus in enumerate(corpora)
-        ]
+        return [list(self._examples(corpus.readings, at, self.teachers)) for at, corpus in enumerate(corpora)]
+
+    def _examples(self, readings: Sequence[Reading], corpus: int, teachers: Sequence[Tagger]) -> Iterator[TagExample]:
+        taught = soft_tags(teachers, readings, self.names) if teachers else repeat(None)
+        return tag_examples(
+            self.encoder, readings, self.names, corpus=corpus, size=WINDOW, overlap=OVERLAP, taught=taught
+        )
 
     def length(self, item: TagExample) -> int:
         return len(item.ids) + 2
@@ -143,7 +180,9 @@ class TagTask:
             for row, example in enumerate(items)
             for head, tag in zip(example.heads, example.tags, strict=True)
         ]
-        return {"ids": ids, "mask": mask, "shapes": shapes, "words": torch.tensor(words).T}
+        batch = {"ids": ids, "mask": mask, "shapes": shapes, "words": torch.tensor(words).T}
+        taught = [item.taught for item in items if item.taught is not None]
+        return batch | ({"taught": torch.from_numpy(np.concatenate(taught)).float()} if taught else {})
 
     def score(self, classifier: TokenClassifier) -> dict[str, float]:
         """F1 on each development corpus, over the types that it annotates, and their mean; fits the temperature."""
@@ -162,7 +201,8 @@ class TagTask:
             replace(corpus, readings=tuple(self._known(reading) for reading in corpus.readings[:CALIBRATED]))
             for corpus in self.development
         ]
-        examples = [example for group in self.items(some) for example in group if example.heads]
+        groups = [self._examples(corpus.readings, at, ()) for at, corpus in enumerate(some)]
+        examples = [example for group in groups for example in group if example.heads]
         allowed = partial_tags(self.names, [corpus.names for corpus in some]).numpy()
         found = dict(model.scores([Row(example.ids, example.shapes) for example in examples]))
         if not found:
@@ -187,7 +227,8 @@ class TagTask:
 
     def config(self) -> dict[str, object]:
         windows = {"window": WINDOW, "overlap": OVERLAP}
-        return {"types": list(self.types), **windows, "temperature": self.temperature}
+        taught = {"teachers": [teacher.fingerprint for teacher in self.teachers]} if self.teachers else {}
+        return {"types": list(self.types), **windows, "temperature": self.temperature, **taught}
 
 
 def _bare(reading: Reading) -> Reading:

@@ -164,7 +164,7 @@ def _start(out: Path, task: Task, plan: Plan) -> str | None:
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     last = next((path for path in reversed(found) if _is_whole(path)), None)
     corpora = [[corpus.name, len(corpus.readings), sorted(corpus.names), corpus.share] for corpus in task.corpora]
-    told = json.dumps({"settings": asdict(plan), "corpora": corpora, "outputs": task.outputs}, indent=1)
+    told = json.dumps({"settings": asdict(plan), "corpora": corpora, "task": task.config()}, indent=1)
     if not last:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / PLAN).write_text(told, "utf-8")
