@@ -12,6 +12,7 @@ import numpy as np
 
 from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
+from extractors.agreement import agreed
 from extractors.model import Model, open_model
 from extractors.tags import (
     Floats,
@@ -101,13 +102,19 @@ class Tagger:
             yield replace(reading, mentions=joined(found, reading.mentions))
 
     def scores(self, readings: Sequence[Reading]) -> Iterator[tuple[Pieces, Sequence[tuple[int, int]], Floats]]:
-        """The words of each reading, their ranges that are sentences, and log-probabilities (words x tags)."""
+        """The words of each reading, their ranges that are sentences, and log-probabilities (words x tags).
+
+        These are averaged over the places of a name (:mod:`extractors.agreement`).
+        """
         texts = cut(self.model.tokens.tokenizer, [reading.document.text for reading in readings])
         sentences = [
             sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
             for pieces, reading in zip(texts, readings, strict=True)
         ]
-        yield from zip(texts, sentences, self._scores(texts, sentences), strict=True)
+        tables = self._scores(texts, sentences)
+        for reading, pieces, ranges, table in zip(readings, texts, sentences, tables, strict=True):
+            words = [word.of(reading.document.text) for word in pieces.words]
+            yield pieces, ranges, agreed(words, [found[:2] for found in self._found(table, ranges)], table)
 
     def _scores(self, texts: Sequence[Pieces], sentences: Sequence[Sequence[tuple[int, int]]]) -> list[Floats]:
         """Log-probabilities of shape words x tags for each text."""
@@ -132,20 +139,26 @@ class Tagger:
         self, reading: Reading, pieces: Pieces, sentences: Sequence[tuple[int, int]], table: Floats
     ) -> Iterator[Mention]:
         text = reading.document.text
+        for first, last, kind, sure in self._found(table, sentences):
+            start, stop = pieces.words[first].start, pieces.words[last - 1].end
+            yield Mention(
+                start,
+                stop,
+                document_id=reading.document.id,
+                text=text[start:stop],
+                type=kind,
+                score=round(sure, 4),
+                extractor=self.fingerprint,
+            )
+
+    def _found(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str, float]]:
+        """Half-open ranges of words that are mentions, with type and probability."""
         path = legal_path(table, sentences, self._allowed)
         for begin, end in sentences:
             for first, last, kind in decode(path[begin:end], self.names):
                 words = range(begin + first, begin + last)
-                start, stop = pieces.words[words[0]].start, pieces.words[words[-1]].end
-                yield Mention(
-                    start,
-                    stop,
-                    document_id=reading.document.id,
-                    text=text[start:stop],
-                    type=kind,
-                    score=round(float(np.exp(table[words, path[words.start : words.stop]].sum())), 4),
-                    extractor=self.fingerprint,
-                )
+                sure = float(np.exp(table[words, path[words.start : words.stop]].sum()))
+                yield words.start, words.stop, kind, sure
 
 
 def sentence_windows(
