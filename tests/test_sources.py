@@ -123,8 +123,8 @@ SAMPLES = {
     "plain": f"Id: 7\nYear: 1985\n\n{TITLE}\n\n{ABSTRACT}\n",
 }
 IDS = {"crossref": "10.1000/7", "datacite": "10.1000/7", "arxiv": "hep-th/8501007"}
-# bytes, tokens, two files a paper, or the main text of a page: each has tests of its own
-ELSEWHERE = {"pdf", "extracted", "scierc", "html", "brat", "conll"}
+# bytes, tokens, several files, or the main text of a page: each has tests of its own
+ELSEWHERE = {"pdf", "extracted", "scierc", "html", "brat", "drugprot", "conll"}
 
 
 @pytest.fixture

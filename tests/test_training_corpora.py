@@ -149,7 +149,7 @@ def test_a_folder_of_brat_with_a_paper_without_annotations(file: Files, tmp_path
     assert shown == [
         (
             f"{folder / 'README'}: is plain, which carries no annotations: give one of bioc, extracted, scierc, "
-            "pubtator, brat, conll",
+            "pubtator, brat, drugprot, conll",
             False,
         )
     ]
@@ -240,7 +240,8 @@ def test_ignored_labels_are_left_out_and_counted(file: Files, caplog: pytest.Log
         ("1|t|Rats ran.\n2|t|Mice too.\n", "has 2 documents, but no mentions"),
         (
             "Rats ran.",
-            "is plain, which carries no annotations: give one of bioc, extracted, scierc, pubtator, brat, conll",
+            "is plain, which carries no annotations: give one of bioc, extracted, scierc, pubtator, brat, drugprot, "
+            "conll",
         ),
     ],
 )

@@ -25,6 +25,7 @@ from pipeline.sources import (
     conll,
     crossref,
     datacite,
+    drugprot,
     endnote,
     europepmc,
     extracted,
@@ -103,6 +104,7 @@ SOURCES: Mapping[str, Source] = {
     "latex": latex,
     "pubtator": pubtator,
     "brat": brat,
+    "drugprot": drugprot,
     "nbib": nbib,
     "ris": ris,
     "wos": wos,
@@ -118,6 +120,7 @@ ANNOTATED: Mapping[str, AnnotatedSource] = {
     "scierc": scierc,
     "pubtator": pubtator,
     "brat": brat,
+    "drugprot": drugprot,
     "conll": conll,
 }
 
@@ -226,6 +229,8 @@ def _format(stream: Stream, sources: Mapping[str, Source]) -> str:
         raise Unreadable("is empty" if len(stream.head) < HEAD // 4 else "begins with nothing but blanks")
     if _NESTED_ENTITY.search(stream.head) and stream.head.lstrip("\ufeff \t\r\n").startswith("<"):
         raise Unreadable("declares entities that are made of entities: it looks like a bomb")
+    if drugprot.is_annotated(stream):
+        return "drugprot"  # by itself a table like any other
     for name, source in sources.items():
         if source.sniff(stream.head):
             return name
@@ -255,10 +260,14 @@ def _below(path: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path | Fai
 
 
 def _once(folder: Path, names: list[str]) -> list[str]:
-    """Of brat's two files a paper the annotations alone, which are read with their text, unless there are none."""
+    """Without what is read with another file: brat's texts that have annotations, and the tables of DrugProt.
+
+    Of brat's two files a paper the annotations lead, unless there are none.
+    """
     pairs = {name for name in names if name.endswith(".ann") and f"{name[:-4]}.txt" in names}
     empty = {name for name in pairs if not (folder / name).stat().st_size}
-    left_out = empty | {f"{name[:-4]}.txt" for name in pairs - empty}
+    tables = {table.name for name in names for table in drugprot.companions(folder / name).values()}
+    left_out = empty | {f"{name[:-4]}.txt" for name in pairs - empty} | tables
     return [name for name in names if name not in left_out]
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.sources.shared import gold
-from pipeline.sources.shared.fields import divided, each, storable
-from pipeline.sources.shared.stream import Stream, Unreadable, check, lines
-from pipeline.types import Document, Failure, Mention, Reading, Relation, Section
+from pipeline.sources.shared.fields import each, storable
+from pipeline.sources.shared.stream import Stream, Unreadable, lines
+from pipeline.types import Document, Failure, Mention, Reading, Relation
 
 _TEXT_LINE = re.compile(r"([^|\t\n]{1,100})\|([ta])\|(.*)", re.DOTALL)
 _MESH = re.compile(r"[DC]\d+")
@@ -90,18 +90,7 @@ def _blocks(stream: Stream) -> Iterator[_Block]:
 
 
 def _document(block: _Block) -> Document:
-    title, abstract = (storable(check(block.texts.get(kind, ""))) for kind in "ta")
-    if not (title.strip() or abstract.strip()):
-        raise Unreadable("has neither title nor text")
-    text = f"{title}\n{abstract}" if abstract else title
-    spans = (Section(0, len(title), "title"), Section(len(title) + 1, len(text), "abstract"))
-    pmid = block.id.strip()
-    return Document(
-        id=check(pmid),
-        text=text,
-        sections=divided(text, (section for section in spans if section.of(text).strip())),
-        ids=(f"pmid:{pmid}",) if pmid.isdecimal() else (),
-    )
+    return gold.paper(block.id.strip(), block.texts.get("t", ""), block.texts.get("a", ""))
 
 
 def _annotated(document: Document, block: _Block, name: str) -> Iterator[Reading | Failure]:

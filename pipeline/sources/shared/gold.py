@@ -5,10 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.types import Document, Grounding, Mention, Relation, Span
+from pipeline.sources.shared.fields import divided, storable
+from pipeline.sources.shared.stream import Unreadable, check
+from pipeline.types import Document, Grounding, Mention, Relation, Section, Span
 
 GOLD = "gold"
 TAG = re.compile(r"O|[BIESLU]-(\S+)")
+
+
+def paper(id_: str, title: str, abstract: str) -> Document:
+    """A paper whose annotations count title, one character, abstract, with every blank; an id of digits is a PMID."""
+    title, abstract = (storable(check(text)) for text in (title, abstract))
+    if not (title.strip() or abstract.strip()):
+        raise Unreadable("has neither title nor text")
+    text = f"{title}\n{abstract}" if abstract else title
+    spans = (Section(0, len(title), "title"), Section(len(title) + 1, len(text), "abstract"))
+    return Document(
+        id=check(id_),
+        text=text,
+        sections=divided(text, (section for section in spans if section.of(text).strip())),
+        ids=(f"pmid:{id_}",) if id_.isdecimal() else (),
+    )
 
 
 def mention(document: Document, start: int, end: int, type_: str, ids: Iterable[str] = ()) -> Mention:
