@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -33,6 +33,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "edge": tuple(f.name for f in fields(Edge) if f.name != "evidence"),
     "evidence": tuple(f.name for f in fields(Evidence)),
 }
+_SOMETIMES = frozenset({"novel"})  # columns of values that few graphs have: left out where all are None
 _FILES = {"entity": "entities.csv", "document": "documents.csv", "edge": "edges.csv", "evidence": "evidence.csv"}
 
 
@@ -98,13 +99,11 @@ def _csv(graph: Graph, folder: Path) -> None:
         raise UsageError(f"{folder} is a file: csv makes several files, so name a folder")
     for kind, name in _FILES.items():
         with _whole(folder / name) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as file:
-            writer = csv.DictWriter(file, _COLUMNS[kind], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(
-                {column: _joined(value) for column, value in record.items()}
-                for found, record in _records(graph)
-                if found == kind
-            )
+            writer = csv.writer(file, lineterminator="\n")
+            members = _members(graph)[kind]
+            columns = _columns(kind, members)
+            writer.writerow(columns)
+            writer.writerows([_joined(getattr(member, column)) for column in columns] for member in members)
 
 
 FORMATS: Mapping[str, Callable[[Graph, Any], None]] = {
@@ -117,15 +116,26 @@ FORMATS: Mapping[str, Callable[[Graph, Any], None]] = {
 
 def _records(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
     """All that the graph holds as flat records, each with the columns of its kind."""
-    groups: Mapping[str, tuple[Any, ...]] = {
+    for kind, members in _members(graph).items():
+        columns = _columns(kind, members)
+        for member in members:
+            yield kind, {column: getattr(member, column) for column in columns}
+
+
+def _members(graph: Graph) -> Mapping[str, tuple[Any, ...]]:
+    return {
         "entity": graph.entities,
         "document": graph.documents,
         "edge": graph.edges,
         "evidence": tuple(evidence for edge in graph.edges for evidence in edge.evidence),
     }
-    for kind, members in groups.items():
-        for member in members:
-            yield kind, {column: getattr(member, column) for column in _COLUMNS[kind]}
+
+
+def _columns(kind: str, members: Iterable[Any]) -> list[str]:
+    def told(column: str) -> bool:
+        return any(getattr(member, column) is not None for member in members)
+
+    return [column for column in _COLUMNS[kind] if column not in _SOMETIMES or told(column)]
 
 
 def _attributes(kind: str, member: Any, *, without: tuple[str, ...]) -> dict[str, Any]:

@@ -232,6 +232,7 @@ def _evidence_row(edge: Edge, evidence: Evidence) -> Row:
         score=float(evidence.score),
         extractor=evidence.extractor,
         year=evidence.year,
+        novel=evidence.novel,
     )
     ends = (_clean(evidence.document_id), _clean(edge.subject), _clean(edge.object))
     return Row("evidence", evidence.uid, (LABELS["evidence"],), properties, ends)
@@ -301,6 +302,7 @@ def _evidence(row: Row) -> Evidence:
         score=known.get("score", 0.0),
         extractor=known.get("extractor", ""),
         year=known.get("year"),
+        novel=known.get("novel"),
     )
 
 

@@ -35,7 +35,7 @@ def pubtator(readings: Iterable[Reading]) -> Iterator[str]:
         lines = [f"{document.id}|t|{title}", f"{document.id}|a|{_one_line(abstract)}"]
         lines += [_pubtator_mention(mention) for mention in reading.mentions]
         claims = {
-            (relation.predicate, relation.subject.concept_id, relation.object.concept_id): None
+            (relation.predicate, relation.subject.concept_id, relation.object.concept_id, *_novelty(relation)): None
             for relation in reading.relations
             if relation.polarity == "positive" and _known(relation.subject) and _known(relation.object)
         }
@@ -90,6 +90,11 @@ def _pubtator_mention(mention: Mention) -> str:
     return "\t".join((mention.document_id, str(mention.start), str(mention.end), surface, mention.type, concept))
 
 
+def _novelty(relation: Relation) -> tuple[str, ...]:
+    """The word that BioRED has for it; nothing where it is not known."""
+    return () if relation.novel is None else ("Novel" if relation.novel else "No",)
+
+
 def _plain(mention: Mention) -> dict[str, Any]:
     row = asdict(mention)
     del row["document_id"]
@@ -102,6 +107,8 @@ def _plain_relation(relation: Relation) -> dict[str, Any]:
     for role in ("subject", "object"):
         mention: Mention = getattr(relation, role)
         row[role] = {"start": mention.start, "end": mention.end, "concept_id": mention.concept_id}
+    if relation.novel is None:
+        del row["novel"]
     return row
 
 
@@ -189,6 +196,8 @@ def _bioc_relation(relation: Relation, number: int, names: Mapping[str, str]) ->
         "offset": relation.start,
         "length": relation.end - relation.start,
     }
+    for word in _novelty(relation):
+        infons["novel"] = word
     nodes = [
         {"refid": names[mention.uid], "role": role}
         for mention, role in ((relation.subject, "subject"), (relation.object, "object"))

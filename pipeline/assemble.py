@@ -213,6 +213,7 @@ def _evidence(relation: Relation, claim: tuple[str, str, str], document: Documen
         score=relation.score,
         extractor=relation.extractor,
         year=document.year,
+        novel=relation.novel,
     )
 
 

@@ -202,7 +202,8 @@ class Relation(Span):
     """One claim read in one place: the span is the sentence or sentences that state it.
 
     ``polarity`` is negative where the text denies the claim, ``certainty`` speculative where it only supposes it.
-    ``extractor`` is the fingerprint of what read it.
+    ``extractor`` is the fingerprint of what read it. ``novel`` is whether it is a finding of the paper itself and not
+    of one before it, None where nobody says so: BioRED's annotators do.
     """
 
     document_id: str
@@ -213,6 +214,7 @@ class Relation(Span):
     extractor: str
     polarity: Polarity = "positive"
     certainty: Certainty = "certain"
+    novel: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One place in one paper that speaks for or against an edge."""
+    """One place in one paper that speaks for or against an edge; ``novel`` is as in a Relation."""
 
     uid: str
     edge_uid: str
@@ -254,6 +256,7 @@ class Evidence:
     score: float
     extractor: str
     year: int | None = None
+    novel: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

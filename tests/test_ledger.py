@@ -264,6 +264,8 @@ def test_claims_that_differ_in_anything_survive(ledger: Ledger) -> None:
         replace(claim, extractor="patterns@1"),
         replace(claim, polarity="positive"),
         replace(claim, certainty="certain"),
+        replace(claim, novel=True),
+        replace(claim, novel=False),
         replace(claim, start=9),
         replace(claim, subject=claim.object, object=claim.subject),
     }
@@ -408,7 +410,11 @@ def _readings(draw: st.DrawFn) -> Reading:
     claims: list[Relation] = []
     if mentions:
         one = st.sampled_from(mentions)
-        signs = (st.sampled_from(["positive", "negative"]), st.sampled_from(["certain", "speculative"]))
+        signs = (
+            st.sampled_from(["positive", "negative"]),
+            st.sampled_from(["certain", "speculative"]),
+            st.sampled_from([None, True, False]),
+        )
         claim = st.builds(Relation, offset, offset, st.just(document.id), _TEXTS, one, one, score, _TEXTS, *signs)
         claims = draw(st.lists(claim, max_size=3, unique_by=lambda r: replace(r, score=0)))
     return Reading(document, mentions=tuple(mentions), relations=tuple(claims))
@@ -575,7 +581,7 @@ def test_a_migration_that_is_given_up_leaves_the_ledger_as_it_was(url: str) -> N
 def test_a_ledger_of_a_newer_program_is_refused(url: str) -> None:
     with Ledger.open(url) as ledger, writer(ledger._engine).begin() as connection:
         connection.execute(text("UPDATE ledger_revision SET version_num = '9001'"))
-    with pytest.raises(LedgerError, match=r"9001.*0002.*upgrade hypograph"):
+    with pytest.raises(LedgerError, match=r"9001.*0003.*upgrade hypograph"):
         Ledger.open(url)
 
 

@@ -127,6 +127,7 @@ def relation_of(row: Row[Any], by_uid: Mapping[str, Mention]) -> Relation:
         extractor=row.extractor,
         polarity=row.polarity,
         certainty=row.certainty,
+        novel=row.novel,
     )
 
 
@@ -205,6 +206,7 @@ def _relation_row(relation: Relation, subject_uid: str, object_uid: str) -> Valu
         relation.extractor,
         relation.polarity,
         relation.certainty,
+        *(() if relation.novel is None else (relation.novel,)),  # without it the ids are those of older ledgers
     )
     return (
         uid,
@@ -218,4 +220,5 @@ def _relation_row(relation: Relation, subject_uid: str, object_uid: str) -> Valu
         relation.extractor,
         relation.polarity,
         relation.certainty,
+        relation.novel,
     )

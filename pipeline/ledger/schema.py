@@ -9,10 +9,22 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Dialect, Double, ForeignKey, Index, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.types import TypeEngine
 
-HEAD = "0002"  # the newest file of migrations/versions, repeated so that opening a ledger need not import alembic
+HEAD = "0003"  # the newest file of migrations/versions, repeated so that opening a ledger need not import alembic
 VERSION_TABLE = "ledger_revision"
 
 Record: TypeAlias = dict[str, Any]
@@ -149,6 +161,7 @@ relations = Table(
     _words("extractor"),
     _words("polarity"),
     _words("certainty"),
+    Column("novel", Boolean),
 )
 
 read_state = Table(

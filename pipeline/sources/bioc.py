@@ -183,6 +183,7 @@ def _relation(record: Record, named: Mapping[str, Mention], first: Mapping[str, 
         score=_score(infons),
         polarity="negative" if value_of(infons, "polarity") == "negative" else "positive",
         certainty="speculative" if value_of(infons, "certainty") == "speculative" else "certain",
+        novel=gold.novelty(value_of(infons, "novel")),
     )
 
 

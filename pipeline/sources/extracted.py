@@ -77,6 +77,7 @@ def _relation(record: Record, mentions: Iterable[Mention]) -> Relation:
     if not predicate:
         raise Unreadable(f"has a relation without a predicate: {record!r:.80}")
     subject, object_ = (_argument(record.get(role), mentions) for role in ("subject", "object"))
+    novel = record.get("novel")
     return Relation(
         number_of(record, "start"),
         number_of(record, "end"),
@@ -88,6 +89,7 @@ def _relation(record: Record, mentions: Iterable[Mention]) -> Relation:
         value_of(record, "extractor"),
         "negative" if record.get("polarity") == "negative" else "positive",
         "speculative" if record.get("certainty") == "speculative" else "certain",
+        novel if isinstance(novel, bool) else None,
     )
 
 

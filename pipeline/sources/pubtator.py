@@ -128,4 +128,5 @@ def _relation(cells: list[str], document: Document, first: Mapping[str, Mention]
     if subject is None or object_ is None:
         missing = cells[2] if subject is None else cells[3]
         raise Unreadable(f"relates {missing!r}, which no mention has")
-    return gold.relation(cells[1].strip(), subject, object_)
+    found = gold.relation(cells[1].strip(), subject, object_)
+    return replace(found, novel=gold.novelty(cells[4]) if len(cells) > 4 else None)

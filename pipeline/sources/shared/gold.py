@@ -42,6 +42,15 @@ def relation(predicate: str, subject: Mention, object_: Mention, span: Span | No
     return Relation(start, end, subject.document_id, predicate, subject, object_, 1.0, GOLD)
 
 
+def novelty(said: str) -> bool | None:
+    """What BioRED says of a relation: whether it is a finding of the paper itself; None for any other word.
+
+    >>> novelty("Novel"), novelty("No"), novelty("")
+    (True, False, None)
+    """
+    return {"novel": True, "no": False}.get(said.strip().lower())
+
+
 def in_order(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
     """Mentions as they are read, the shorter of two that begin together first."""
     return tuple(sorted(mentions, key=lambda mention: (mention.start, mention.end)))
