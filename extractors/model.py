@@ -18,7 +18,7 @@ from extractors.adapters import digest_of
 from extractors.encoders import CONFIG, Found, check, find, read_json
 from extractors.encoders.packed import read_weights
 from extractors.engine.cache import prepared
-from extractors.engine.graph import Part, Shape, build
+from extractors.engine.parts import Part, Shape
 from extractors.engine.session import Engine, choose_precision
 from extractors.marking import Marked
 from extractors.processor import processor
@@ -150,6 +150,8 @@ def _engine(adapter: Adapter, base: _Base, part: Part) -> Engine:
     key = content_id(digest_of(adapter.folder), base.digest, repr(part), precision)
 
     def make() -> bytes:
+        from extractors.engine.graph import build  # noqa: PLC0415  loads onnx, which a model in the cache does without
+
         shape = Shape.of(read_json(base.folder / CONFIG))
         try:
             return build(shape, merged(read_weights(base.folder), adapter), part, precision=precision)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,41 @@ def test_where_nothing_can_be_written_the_model_itself_comes_back(home: Path, ca
     assert "HYPOGRAPH_CACHE" in caplog.text
 
 
+def aged(path: Path, days: float) -> Path:
+    """The file, last used so many days ago."""
+    path.touch()
+    then = time.time() - 86_400 * days
+    os.utime(path, (then, then))
+    return path
+
+
+def test_a_model_that_nobody_used_for_a_month_goes_when_another_is_written(home: Path) -> None:
+    used = prepared("used", lambda: b"model")
+    assert isinstance(used, Path)
+    aged(used, 40)
+    old, half = aged(home / "old.onnx", 31), aged(home / ".x.partial", 31)
+    kept = {used, aged(home / "new.onnx", 29), aged(home / ".y.partial", 0), aged(home / "notes.txt", 99)}
+    assert prepared("used", never) == used
+    assert old.exists(), "nothing was written"
+    with old.open("rb"):
+        kept.add(Path(str(prepared("another", lambda: b"model"))))
+    assert not old.exists()
+    assert not half.exists()
+    assert set(home.iterdir()) == kept
+
+
+def test_what_cannot_be_deleted_stays_and_is_no_error(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stuck = home / "a-folder.onnx"
+    stuck.mkdir(parents=True)
+    aged(stuck, 31)
+    gone = aged(home / "z.onnx", 31)
+    with caplog.at_level(logging.DEBUG):
+        path = prepared("k", lambda: b"model")
+    assert set(home.iterdir()) == {path, stuck}
+    assert not gone.exists()
+    assert "a-folder.onnx: not deleted" in caplog.text
+
+
 def test_several_processes_at_once_give_one_whole_file(home: Path) -> None:
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=prepare_large) for _ in range(4)]
@@ -86,9 +123,9 @@ def test_the_home_is_where_the_user_keeps_caches(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("module", "heavy"), [("session", {"torch", "onnx"}), ("cache", {"onnx"}), ("graph", {"torch"})]
+    ("module", "heavy"), [("extractors.model", {"torch", "onnx"}), ("extractors.engine.graph", {"torch"})]
 )
 def test_running_a_model_loads_neither_torch_nor_onnx(module: str, heavy: set[str]) -> None:
-    code = f"import extractors.engine.{module}, sys; print(*sys.modules)"
+    code = f"import {module}, sys; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert not heavy & set(loaded)

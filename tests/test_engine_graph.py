@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from extractors.bert import Bert
-from extractors.engine.graph import Part, Shape, build
+from extractors.engine.graph import build
 from extractors.engine.nodes import Precision
+from extractors.engine.parts import Part, Shape
 from pipeline.errors import AdapterError, UsageError
 
 Array = npt.NDArray[np.float32]

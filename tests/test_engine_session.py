@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.engine.graph import Part, Shape, build
+from extractors.engine.graph import build
 from extractors.engine.nodes import Precision
+from extractors.engine.parts import WHOLE, Part, Shape
 from extractors.engine.session import Engine, by_length, choose_precision
 from extractors.processor import Processor
 from extractors.tags import Row
@@ -39,9 +40,6 @@ def random_tensors() -> dict[str, npt.NDArray[np.float32]]:
 
 
 TENSORS = random_tensors()
-
-
-WHOLE = Part()
 
 
 def engine(part: Part = WHOLE, *, threads: int = 2, precision: Precision = "int8") -> Engine:

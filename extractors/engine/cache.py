@@ -1,9 +1,14 @@
-"""Built models as files: a model is made once a machine, and again where the code that builds it has changed."""
+"""Built models as files: a model is made once a machine, and again where the code that builds it has changed.
+
+One that nobody has used for a month is deleted when another one is written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +19,8 @@ from extractors.encoders import caches
 
 log = logging.getLogger(__name__)
 Model: TypeAlias = Path | bytes
+KEPT = 30 * 24 * 3600
+"""How many seconds a model is kept after its last use."""
 
 
 def prepared(key: str, make: Callable[[], bytes]) -> Model:
@@ -24,14 +31,16 @@ def prepared(key: str, make: Callable[[], bytes]) -> Model:
     Where nothing can be written, the model itself is returned, and made anew by the next process.
     """
     path = models_home() / f"{key}-{code_version()}.onnx"
-    if path.is_file():
+    if _used(path):
         return path
     model = make()
     try:
-        return _written(path, model)
+        written = _written(path, model)
     except OSError as error:
         log.warning("%s: %s: the model is built anew by each run; $HYPOGRAPH_CACHE names another folder", path, error)
         return model
+    _forget_unused(path.parent)
+    return written
 
 
 def models_home() -> Path:
@@ -42,8 +51,27 @@ def models_home() -> Path:
 @cache
 def code_version() -> str:
     """A hash of the code that builds models, told without loading it."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("graph.py", "nodes.py"))).hexdigest()[:8]
+    files = (Path(__file__).with_name(name) for name in ("graph.py", "nodes.py", "parts.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+
+def _used(path: Path) -> bool:
+    """Whether a model is there; its time of change tells when it was last used."""
+    try:
+        os.utime(path)
+    except OSError as error:
+        log.debug("%s: not touched: %s", path, error)
+    return path.is_file()
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete old models, and old halves of them; a process that has one open keeps it until it ends."""
+    for path in (*folder.glob("*.onnx"), *folder.glob(".*.partial")):
+        try:
+            if path.stat().st_mtime < time.time() - KEPT:
+                path.unlink()
+        except OSError as error:
+            log.debug("%s: not deleted: %s", path, error)
 
 
 def _written(path: Path, model: bytes) -> Path:

@@ -23,7 +23,8 @@ from measure import ROOT, Figure, Missing, race
 from extractors.adapter import Adapter, Array, merged, read_adapter
 from extractors.encoders import find, read_json
 from extractors.encoders.packed import encoder_weights
-from extractors.engine.graph import Part, Shape, build
+from extractors.engine.graph import build
+from extractors.engine.parts import Part, Shape
 from extractors.engine.session import Engine
 from extractors.evaluate import mention_f1
 from extractors.model import OnnxModel
