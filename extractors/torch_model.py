@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import TypeVar
 
 import torch
@@ -57,7 +59,7 @@ class TorchModel:
 
 
 class TorchPassModel:
-    """An :class:`extractors.model.PassModel`."""
+    """An :class:`extractors.model.PassModel`; a window with more passes than fit into one run goes through several."""
 
     def __init__(self, encoder: Encoder, classifier: RelationClassifier) -> None:
         self.tokens = encoder
@@ -69,15 +71,20 @@ class TorchPassModel:
         return cls(*loaded(adapter, make, device))
 
     def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]:
+        order = sorted(range(len(windows)), key=lambda at: len(windows[at].ids))
+        looks = ((at, number) for at in order for number in range(len(windows[at].passes)))
+        for batch in packed(looks, lambda look: len(windows[look[0]].ids) + 2, PIECES):
+            shares = [(windows[at], [number for _, number in own]) for at, own in groupby(batch, key=itemgetter(0))]
+            found = self._run([replace(window, passes=tuple(window.passes[n] for n in own)) for window, own in shares])
+            for (at, number), scores in zip(batch, found, strict=True):
+                yield at, number, scores[1 : len(windows[at].ids) + 1].numpy()
+
+    def _run(self, windows: Sequence[Marked]) -> Tensor:
         device = self.classifier.head.weight.device
-        order = sorted(enumerate(windows), key=lambda job: len(job[1].ids))
-        for batch in packed(order, lambda job: len(job[1].ids) * len(job[1].passes), PIECES):
-            inputs = passes_of([window for _, window in batch], self.tokens)
-            with inference(device, choose_precision(device)):
-                found = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
-            looks = ((at, number, len(w.ids)) for at, w in batch for number in range(len(w.passes)))
-            for (at, number, length), scores in zip(looks, found, strict=True):
-                yield at, number, scores[1 : length + 1].numpy()
+        inputs = passes_of(windows, self.tokens)
+        with inference(device, choose_precision(device)):
+            scores: Tensor = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
+        return scores
 
 
 def loaded(adapter: Adapter, make: Callable[[Encoder], Classifier], device: str = "auto") -> tuple[Encoder, Classifier]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_readers import random_adapter, tiny_encoder
 
+from extractors import torch_model
 from extractors.adapter import read_adapter
 from extractors.classifier import passes_of
 from extractors.encoder import Encoder
 from extractors.evaluate import relation_f1
-from extractors.marking import Entity, Level, Scheme, entities, marked
+from extractors.marking import Entity, Level, Marked, Pass, Scheme, entities, marked
+from extractors.model import open_pass_model
 from extractors.relations import RelationTagger, chosen, nearest, probabilities, read_scheme
 from extractors.tags import Pieces, cut
-from extractors.torch_model import TorchPassModel
+from extractors.torch_model import PIECES, TorchPassModel
 from extractors.training.corpora import read_corpus
 from extractors.training.re import marker_ids
 from pipeline.domains import load_domain
@@ -275,6 +278,64 @@ def test_scores_are_what_the_model_says_at_the_markers(encoder: Encoder, tmp_pat
         if other.type == "Chemical":
             scores[0] = 0  # a drug induces no drug
         assert row == pytest.approx(scores / (1 + scores.sum()), abs=0.02)
+
+
+def crowded(length: int, subjects: int) -> Marked:
+    """A window of so many pieces with so many subjects, each of two of them."""
+    entity = Entity("x", "Chemical", ())
+    places = [tuple({number % length, number * 7 // length % length}) for number in range(subjects)]
+    passes = tuple(Pass(entity, marked, (), ()) for marked in places)
+    return Marked(tuple(range(2000, 2000 + length)), (1,) * length, passes)
+
+
+CROWDED = (crowded(400, 2), crowded(100, 300), crowded(10, 60), crowded(5, 0))
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_no_run_of_torch_takes_more_than_its_pieces_however_many_subjects(
+    encoder: Encoder, tmp_path: Path, layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_model, "choose_precision", lambda _: torch.float32)
+    adapter = random_adapter(tmp_path, encoder, 2, config(marker_ids(encoder, TYPES), layer=layer))
+    model = TorchPassModel.load(read_adapter(adapter, kind="relations"), "cpu")
+    with torch.no_grad():
+        whole = [model.classifier(*passes_of([window], encoder)).numpy() for window in CROWDED[:3]]
+    sizes = []
+    model.classifier.head.register_forward_hook(lambda _, given, __: sizes.append(given[0][..., 0].numel()))
+    found = {(at, number): scores for at, number, scores in model.scores(CROWDED)}
+    assert found.keys() == {(at, number) for at, window in enumerate(CROWDED) for number in range(len(window.passes))}
+    assert max(sizes) <= PIECES
+    assert len(sizes) < 14, "passes share a run"
+    for (at, number), scores in found.items():
+        np.testing.assert_allclose(scores, whole[at][number][1:-1], atol=1e-5)
+
+
+class Counting:
+    """An onnxruntime session that keeps how many pieces each run took."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.sizes = session, [0]
+
+    def run(self, names: None, inputs: Mapping[str, np.ndarray]) -> Any:
+        self.sizes.append(inputs["marks"].size)
+        return self.session.run(names, inputs)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_no_run_of_onnxruntime_takes_more_than_its_pieces_however_many_subjects(
+    encoder: Encoder, tmp_path: Path, layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYPOGRAPH_CACHE", str(tmp_path))
+    adapter = random_adapter(tmp_path / "a", encoder, 2, config(marker_ids(encoder, TYPES), layer=layer))
+    model = open_pass_model(read_adapter(adapter, kind="relations"), device="cpu")
+    model.above.session = counting = Counting(model.above.session)
+    found = {(at, number): scores for at, number, scores in model.scores(CROWDED)}
+    assert max(counting.sizes) <= 512
+    assert len(found) == 362
+    for number in (0, 150, 299):
+        alone = replace(CROWDED[1], passes=CROWDED[1].passes[number : number + 1])
+        ((_, _, scores),) = model.scores([alone])
+        np.testing.assert_allclose(found[1, number], scores, atol=1e-5)
 
 
 def test_probabilities_of_a_group_and_none_of_it_sum_to_one() -> None:
