@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from pipeline.pages import allowed, asset, templates
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 PLAIN = "#888888"
@@ -22,19 +20,12 @@ def render(template: str, colours: Mapping[str, str], **values: Any) -> str:
     The style sheet is ``pages.css`` and, for the types in ``colours``, one class a type (:func:`type_classes`).
     """
     classes = type_classes(colours)
-    sheet = (resources.files("extractors") / "templates" / "pages.css").read_text("utf-8")
+    sheet = asset("extractors", "templates/pages.css")
     style = sheet + "".join(f".{classes[kind]}{{--c:{safe(colour)}}}\n" for kind, colour in colours.items())
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    environment = Environment(
-        loader=PackageLoader("extractors"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(f"{template}.html.j2").render(
+    page = templates("extractors").get_template(f"{template}.html.j2")
+    return page.render(
         style=Markup(style),  # noqa: S704 -- our own file, and colours that were checked
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src {allowed(style)}; base-uri 'none'; form-action 'none'",
         kind_class=lambda kind: classes.get(kind, ""),
         **values,
     )

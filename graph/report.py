@@ -6,24 +6,20 @@ same input gives the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from graph.hypotheses.discovery import Hypothesis
 from graph.hypotheses.discovery import Path as Way
 from graph.picture import Picture, Quote, draw, quote, quotes
-from pipeline.pages import write_page
+from pipeline.pages import allowed, asset, templates, write_page
 from pipeline.types import Document, Failure
 
 MOST_CONTESTED = 100
@@ -115,27 +111,25 @@ def render(report: Report) -> str:
     edges = {edge["uid"]: edge for _, _, edge in report.graph.edges(data=True)}
     contested = _contested(report.graph)
     failures = sorted(report.failures, key=lambda f: (f.stage, f.source, f.place, f.reason))
-    style, code = _source("templates/report.css"), _source("templates/report.js")
-    vendored = _source("vendor/cytoscape.min.js")
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            groups=list(_groups(report, edges)),
-            picture=picture,
-            drawn={edge["id"] for edge in picture.edges},
-            contested=contested[:MOST_CONTESTED],
-            contested_count=len(contested),
-            failures=failures[:MOST_FAILURES],
-            failure_count=len(failures),
-            states=STATES,
-            outlines=OUTLINES,
-            data=_json(picture),
-            style=Markup(style),  # noqa: S704 - our own files, no input
-            scripts=[Markup(text) for text in (vendored, code)],  # noqa: S704
-            policy=_policy(style, (vendored, code)),
-        )
+    style, code = asset("graph", "templates/report.css"), asset("graph", "templates/report.js")
+    vendored = asset("graph", "vendor/cytoscape.min.js")
+    environment = templates("graph")
+    environment.filters["number"] = _number
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        groups=list(_groups(report, edges)),
+        picture=picture,
+        drawn={edge["id"] for edge in picture.edges},
+        contested=contested[:MOST_CONTESTED],
+        contested_count=len(contested),
+        failures=failures[:MOST_FAILURES],
+        failure_count=len(failures),
+        states=STATES,
+        outlines=OUTLINES,
+        data=_json(picture),
+        style=Markup(style),  # noqa: S704 - our own files, no input
+        scripts=[Markup(text) for text in (vendored, code)],  # noqa: S704
+        policy=_policy(style, (vendored, code)),
     )
 
 
@@ -201,29 +195,8 @@ def _json(picture: Picture) -> Markup:
 
 def _policy(style: str, scripts: Sequence[str]) -> str:
     """A content security policy that allows the page its own code, by hash, and no request at all."""
-    code = " ".join(_hash(text) for text in scripts)
-    return f"default-src 'none'; style-src {_hash(style)}; script-src {code}; img-src data:; base-uri 'none'"
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def _source(name: str) -> str:
-    return (resources.files("graph") / name).read_text("utf-8")
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("graph"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    return environment
+    code = " ".join(map(allowed, scripts))
+    return f"default-src 'none'; style-src {allowed(style)}; script-src {code}; img-src data:; base-uri 'none'"
 
 
 def _number(value: int | str) -> str:
