@@ -38,7 +38,7 @@ __all__ = [
     "Encoder",
     "Packaged",
     "choose_device",
-    "choose_precision",
+    "choose_dtype",
     "encoder_folder",
     "encoder_weights",
     "inference",
@@ -100,7 +100,7 @@ def choose_device(device: str = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def choose_precision(device: torch.device) -> torch.dtype:
+def choose_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the processor multiplies it in hardware, else float32.
 
     A CPU with AVX-512 but no bf16 instructions emulates them, more than twice as slowly as float32.
@@ -111,9 +111,9 @@ def choose_precision(device: torch.device) -> torch.dtype:
 
 
 @contextmanager
-def inference(device: torch.device, precision: torch.dtype) -> Iterator[None]:
-    """No gradients, and matrix products in the given precision."""
-    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+def inference(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """No gradients, and matrix products of numbers of the given type."""
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         yield
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from extractors.adapter import KINDS, MARKS, Adapter, merged, require
 from extractors.batches import packed
 from extractors.classifier import RelationClassifier, TokenClassifier, padded, passes_of
-from extractors.encoder import Encoder, choose_device, choose_precision, inference, load_encoder
+from extractors.encoder import Encoder, choose_device, choose_dtype, inference, load_encoder
 from extractors.marking import Marked
 from extractors.tags import Floats, Row
 from extractors.tuned import rebuild
@@ -53,7 +53,7 @@ class TorchModel:
     def _run(self, rows: Sequence[Row], length: int) -> Tensor:
         device = self.classifier.head.weight.device
         inputs = padded(rows, self.tokens, length)
-        with inference(device, choose_precision(device)):
+        with inference(device, choose_dtype(device)):
             scores: Tensor = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
         return scores
 
@@ -82,7 +82,7 @@ class TorchPassModel:
     def _run(self, windows: Sequence[Marked]) -> Tensor:
         device = self.classifier.head.weight.device
         inputs = passes_of(windows, self.tokens)
-        with inference(device, choose_precision(device)):
+        with inference(device, choose_dtype(device)):
             scores: Tensor = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
         return scores
 
@@ -97,7 +97,7 @@ def loaded(adapter: Adapter, make: Callable[[Encoder], Classifier], device: str 
     except (AttributeError, KeyError, ValueError, RuntimeError) as error:
         raise AdapterError(f"adapter {adapter.name}: its weights do not fit its labels or encoder: {error}") from error
     place = choose_device(device)
-    log.info("%s on %s, %s", adapter.name, place, str(choose_precision(place)).removeprefix("torch."))
+    log.info("%s on %s, %s", adapter.name, place, str(choose_dtype(place)).removeprefix("torch."))
     return base, classifier.to(place).eval()
 
 

@@ -27,7 +27,7 @@ from extractors.encoder import (
     Encoder,
     Packaged,
     choose_device,
-    choose_precision,
+    choose_dtype,
     encoder_folder,
     encoder_weights,
     load_encoder,
@@ -171,7 +171,7 @@ def test_the_device_can_be_chosen_and_the_cpu_is_the_last_resort() -> None:
 
 def test_the_cpu_multiplies_in_bf16_only_where_it_can() -> None:
     expected = torch.bfloat16 if processor().bf16 else torch.float32
-    assert choose_precision(torch.device("cpu")) == expected
+    assert choose_dtype(torch.device("cpu")) == expected
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -295,7 +295,7 @@ CROWDED = (crowded(400, 2), crowded(100, 300), crowded(10, 60), crowded(5, 0))
 def test_no_run_of_torch_takes_more_than_its_pieces_however_many_subjects(
     encoder: Encoder, tmp_path: Path, layer: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_model, "choose_precision", lambda _: torch.float32)
+    monkeypatch.setattr(torch_model, "choose_dtype", lambda _: torch.float32)
     adapter = random_adapter(tmp_path, encoder, 2, config(marker_ids(encoder, TYPES), layer=layer))
     model = TorchPassModel.load(read_adapter(adapter, kind="relations"), "cpu")
     with torch.no_grad():

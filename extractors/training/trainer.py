@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
 from extractors.batches import evened
-from extractors.encoder import choose_device, choose_precision
+from extractors.encoder import choose_device, choose_dtype
 from extractors.training.callbacks import Kept, Mean, Patience
 from extractors.training.plan import Plan
 
@@ -192,7 +192,7 @@ def arguments(plan: Plan, folder: Path) -> TrainingArguments:
 def precision_of(plan: Plan) -> torch.dtype:
     """What matrix products are computed in."""
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    return named[plan.precision] if plan.precision != "auto" else choose_precision(choose_device(plan.device))
+    return named[plan.precision] if plan.precision != "auto" else choose_dtype(choose_device(plan.device))
 
 
 def rates(model: nn.Module, plan: Plan) -> list[dict[str, Any]]:
