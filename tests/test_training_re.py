@@ -21,17 +21,9 @@ from extractors.relations import RelationTagger
 from extractors.tags import cut
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
+from extractors.training.passes import RelationModel, relation_examples
 from extractors.training.plan import TUNINGS, Plan
-from extractors.training.re import (
-    RelationModel,
-    RelationTask,
-    best_threshold,
-    marker_ids,
-    relation_examples,
-    scheme_for,
-    scheme_of,
-    told,
-)
+from extractors.training.re import RelationTask, best_threshold, marker_ids, scheme_for, scheme_of, told
 from extractors.training.run import fit
 from pipeline.domains import load_domain
 from pipeline.errors import InputError, UsageError
