@@ -7,7 +7,6 @@ Manning (ACL 2006) without a second model. Nothing is to be tuned or learnt.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -29,9 +28,10 @@ def agreed(words: Sequence[str], names: Collection[tuple[int, int]], table: Floa
     longest = np.zeros(len(low), dtype=int)
     for first, last in names:
         longest[first:last] = last - first
-    begins = defaultdict(list)
+    begins: dict[str, list[int]] = {low[first]: [] for first, _ in names}
     for at, word in enumerate(low):
-        begins[word].append(at)
+        if word in begins:
+            begins[word].append(at)
     done = table.copy()
     for name in sorted({tuple(low[first:last]) for first, last in names}, key=lambda name: (len(name), name)):
         size = len(name)

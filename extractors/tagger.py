@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -115,7 +116,8 @@ class Tagger:
         tables = self._scores(texts, sentences)
         for reading, pieces, ranges, table in zip(readings, texts, sentences, tables, strict=True):
             words = [word.of(reading.document.text) for word in pieces.words]
-            yield pieces, ranges, agreed(words, [found[:2] for found in self._found(table, ranges)], table)
+            names = [(first, last) for first, last, _ in decode(self._path(table, ranges), self.names)]
+            yield pieces, ranges, agreed(words, names, table)
 
     def _scores(self, texts: Sequence[Pieces], sentences: Sequence[Sequence[tuple[int, int]]]) -> list[Floats]:
         """Log-probabilities of shape words x tags for each text."""
@@ -131,16 +133,18 @@ class Tagger:
         ]
         for number, logits in self.model.scores(rows):
             at, window = jobs[number]
-            heads = np.asarray(texts[at].heads)
-            words = slice(*np.searchsorted(heads, [window.first, window.last]))
-            tables[at][words] = log_softmax(logits[heads[words] - window.start] / self.temperature)
-        return tables
+            heads = texts[at].heads
+            words = slice(bisect_left(heads, window.first), bisect_left(heads, window.last))
+            tables[at][words] = logits[[head - window.start for head in heads[words]]]
+        return [log_softmax(table / self.temperature) for table in tables]
 
     def _mentions(
         self, reading: Reading, pieces: Pieces, sentences: Sequence[tuple[int, int]], table: Floats
     ) -> Iterator[Mention]:
         text = reading.document.text
-        for first, last, kind, sure in self._found(table, sentences):
+        path = self._path(table, sentences)
+        sure = table[range(len(path)), path]
+        for first, last, kind in decode(path, self.names):
             start, stop = pieces.words[first].start, pieces.words[last - 1].end
             yield Mention(
                 start,
@@ -148,18 +152,13 @@ class Tagger:
                 document_id=reading.document.id,
                 text=text[start:stop],
                 type=kind,
-                score=round(sure, 4),
+                score=round(float(np.exp(sure[first:last].sum())), 4),
                 extractor=self.fingerprint,
             )
 
-    def _found(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str, float]]:
-        """Half-open ranges of words that are mentions, with type and probability."""
-        path = legal_path(table, sentences, self._allowed)
-        for begin, end in sentences:
-            for first, last, kind in decode(path[begin:end], self.names):
-                words = range(begin + first, begin + last)
-                sure = float(np.exp(table[words, path[words.start : words.stop]].sum()))
-                yield words.start, words.stop, kind, sure
+    def _path(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> list[int]:
+        """The tag of each word; no mention goes on into the next sentence, as none may start with ``I``."""
+        return legal_path(table, sentences, self._allowed)
 
 
 def sentence_windows(

@@ -11,7 +11,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -158,14 +157,14 @@ def decode(tags: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, st
     [(1, 3, 'Drug'), (3, 4, 'Drug')]
     """
     found: list[tuple[int, int, str]] = []
-    inside = ""
     for at, tag in enumerate(tags):
+        if not tag:
+            continue
         prefix, _, kind = names[tag].partition("-")
-        if prefix == "I" and kind == inside:
+        if prefix == "I" and found and found[-1][1:] == (at, kind):
             found[-1] = (found[-1][0], at + 1, kind)
-        elif kind:
+        else:
             found.append((at, at + 1, kind))
-        inside = kind
     return found
 
 
@@ -195,17 +194,20 @@ def best_path(scores: Floats, allowed: Floats) -> list[int]:
     return path[::-1]
 
 
-def legal_path(scores: Floats, sentences: Iterable[tuple[int, int]], allowed: Floats) -> list[int]:
-    """The likeliest legal tags of a text's words, each sentence on its own.
+def legal_path(scores: Floats, sentences: Sequence[tuple[int, int]], allowed: Floats) -> list[int]:
+    """The likeliest legal tags of a text's words, each sentence on its own; the sentences cover all words, in order.
 
     Most often the likeliest tags of all are legal; only where they are not has a path to be searched.
     """
-    path: list[int] = scores.argmax(axis=-1).tolist() if len(scores) else []
-    legal = (allowed == 0).tolist()
-    for begin, end in sentences:
-        tags = path[begin:end]
-        if not all(legal[before][tag] for before, tag in pairwise([0, *tags])):
-            path[begin:end] = best_path(scores[begin:end], allowed)
+    tags = scores.argmax(axis=-1)
+    begins = [begin for begin, _ in sentences]
+    before = np.roll(tags, 1)
+    before[begins] = 0  # what may start a sentence is what may follow O
+    wrong = np.flatnonzero(allowed[before, tags])
+    path: list[int] = tags.tolist()
+    for number in set((np.searchsorted(begins, wrong, side="right") - 1).tolist()):
+        begin, end = sentences[number]
+        path[begin:end] = best_path(scores[begin:end], allowed)
     return path
 
 
@@ -219,17 +221,21 @@ def log_softmax(scores: npt.NDArray[Real]) -> npt.NDArray[Real]:
 def _pieces(
     text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None]
 ) -> Pieces:
-    words: list[Span] = []
     heads: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
     before: int | None = None
     for at, ((start, end), word) in enumerate(zip(offsets, word_ids, strict=True)):
-        if words and word is not None and word == before:
-            words[-1] = Span(words[-1].start, max(end, words[-1].end))
+        if heads and word is not None and word == before:
+            ends[-1] = max(ends[-1], end)
         else:
-            blank = len(text[start:end]) - len(text[start:end].lstrip())  # byte-level pieces begin with a space
-            words.append(Span(min(start + blank, end), end))
             heads.append(at)
+            starts.append(start)
+            ends.append(end)
+            if text[start : start + 1].isspace():  # byte-level pieces begin with a space
+                starts[-1] = end - len(text[start:end].lstrip())
         before = word
+    words = tuple(map(Span, starts, ends))
     lengths = np.diff([*heads, len(ids)])
-    shapes = np.repeat([shape_of(text, word) for word in words], lengths) if words else ()
-    return Pieces(tuple(ids), tuple(words), tuple(heads), tuple(map(int, shapes)))
+    shapes = np.repeat(np.array([shape_of(text, word) for word in words], dtype=int), lengths)
+    return Pieces(tuple(ids), words, tuple(heads), tuple(shapes.tolist()))

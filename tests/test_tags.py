@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from extractors.tags import (
     cut,
     decode,
     encode,
+    legal_path,
     sentence_ranges,
     tag_names,
     transitions,
@@ -134,3 +135,14 @@ def test_the_best_path_is_the_best_of_all_legal_ones(length: int, seed: int) -> 
     found = best_path(scores, allowed)
     assert total(tuple(found)) == pytest.approx(total(best))
     assert total(tuple(found)) > FORBIDDEN / 2
+
+
+@given(st.lists(st.integers(1, 6), max_size=8), st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_each_sentence_has_the_best_path_of_its_own(lengths: list[int], seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(sum(lengths), len(NAMES))).astype(np.float32)
+    ends = np.cumsum(lengths).tolist()
+    sentences = list(pairwise([0, *ends]))
+    allowed = transitions(NAMES)
+    alone = [tag for begin, end in sentences for tag in best_path(scores[begin:end], allowed)]
+    assert legal_path(scores, sentences, allowed) == alone
