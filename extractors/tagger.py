@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Tagger:
-    """An :class:`extractors.base.Extractor` that finds the mentions of its types, and decides alone what is one.
+    """An :class:`extractors.base.Extractor` that adds mentions.
 
     A mention's score is the probability of all its tags together. ``temperature`` is what the model's scores are
     divided by, so that these probabilities come true as often as they say (Guo et al., ICML 2017).
@@ -58,7 +58,6 @@ class Tagger:
         temperature: float = 1.0,
     ) -> None:
         self.model = model
-        self.types = frozenset(types)
         self.names = tag_names(types)
         self.size = size
         self.overlap = overlap
@@ -101,7 +100,7 @@ class Tagger:
     def _read(self, readings: Sequence[Reading]) -> Iterator[Reading]:
         for reading, (pieces, ranges, table) in zip(readings, self.scores(readings), strict=True):
             found = list(self._mentions(reading, pieces, ranges, table))
-            yield replace(reading, mentions=joined(found, reading.mentions, self.types))
+            yield replace(reading, mentions=joined(found, reading.mentions))
 
     def scores(self, readings: Sequence[Reading]) -> Iterator[tuple[Pieces, Sequence[tuple[int, int]], Floats]]:
         """The words of each reading, their ranges that are sentences, and log-probabilities (words x tags).
@@ -170,10 +169,11 @@ def sentence_windows(
         yield from windows(edges[begin], edges[end], size=size, overlap=overlap)
 
 
-def joined(found: Sequence[Mention], earlier: Sequence[Mention], types: Collection[str]) -> tuple[Mention, ...]:
+def joined(found: Sequence[Mention], earlier: Sequence[Mention]) -> tuple[Mention, ...]:
     """Join what the tagger found with the mentions that a reading had.
 
-    Of the types that it knows the tagger decides what is a mention: names of a vocabulary that it passes over mostly
-    mean something else there. Of other types an earlier mention stays where nothing found overlaps it.
+    What was found wins over an earlier mention that it overlaps, unless that one is already linked to a concept
+    and covers it: a name that a vocabulary knows whole beats a guess within it.
     """
-    return merge_mentions(found, [old for old in earlier if old.type not in types])
+    linked = [old for old in earlier if old.concept_id and any(old.covers(new) for new in found)]
+    return merge_mentions(linked, found, earlier)

@@ -184,14 +184,13 @@ def test_a_missing_adapter_is_told() -> None:
         Tagger.load("/no/such/folder")
 
 
-def test_of_its_types_a_tagger_decides_what_is_a_mention() -> None:
-    passed_over, covering = mention(20, 25, concept="MESH:D1"), mention(0, 9, concept="MESH:D2")
-    assert joined([mention(0, 5)], [passed_over, covering], {"Drug"}) == (mention(0, 5),)
+def test_what_is_found_wins_over_what_was_there() -> None:
+    assert joined([mention(0, 5)], [mention(3, 9), mention(20, 25)]) == (mention(0, 5), mention(20, 25))
 
 
-def test_mentions_of_other_types_stay_where_nothing_found_overlaps_them() -> None:
-    overlapped, other = mention(3, 9, concept="MESH:D1"), mention(20, 25)
-    assert joined([mention(0, 5)], [overlapped, other], {"Gene"}) == (mention(0, 5), other)
+def test_a_linked_name_wins_where_it_covers_what_is_found() -> None:
+    linked, cut_off = mention(0, 9, concept="MESH:D1"), mention(12, 20, concept="MESH:D2")
+    assert joined([mention(0, 5), mention(10, 14)], [linked, cut_off]) == (linked, mention(10, 14))
 
 
 def test_the_shipped_tagger_finds_a_drug_and_what_it_did(biomed: Tagger) -> None:
