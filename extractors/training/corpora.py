@@ -117,7 +117,7 @@ def read_corpus(
     files = list(_files(path, task, mine))
     total = sum(len(found) for _, found in files)
     wanted = [
-        (source, [r for r in found if not {*ids_of(r.document), paper_of(r.document)} & out]) for source, found in files
+        (source, [reading for reading in found if not _is_among(reading.document, out)]) for source, found in files
     ]
     mine.extend(unknown_labels(wanted, domain, ignore, task))
     named = [(source, [_named(reading, domain, ignore, task) for reading in found]) for source, found in wanted]
@@ -144,7 +144,7 @@ def read_plain(path: str | Path, *, exclude: Set[str] = frozenset(), problems: l
     for item in read_all([path]):
         if isinstance(item, Failure):
             problems.append(of_failure(item))
-        elif isinstance(item, Document) and not {*ids_of(item), paper_of(item)} & out:
+        elif isinstance(item, Document) and not _is_among(item, out):
             kept.setdefault(item.id, Reading(item, sentences=sentences(item)))
     if not kept:
         problems.append(about(path, "holds no documents"))
@@ -192,6 +192,10 @@ def paper_of(document: Document) -> str:
     """
     part = _BIBCODE.fullmatch(document.id)
     return part[1] if part else id_of(document.id)
+
+
+def _is_among(document: Document, ids: Set[str]) -> bool:
+    return bool({*ids_of(document), paper_of(document)} & ids)
 
 
 def _files(path: str | Path, task: Task, problems: list[Problem]) -> Iterator[File]:
