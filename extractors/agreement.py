@@ -17,27 +17,32 @@ from extractors.tags import Floats
 def agreed(words: Sequence[str], names: Collection[tuple[int, int]], table: Floats) -> Floats:
     """Log-probabilities (words x tags), those of all places of a name replaced by their mean.
 
-    ``names`` are the ranges of words that were found to be mentions. Words in a longer mention are no place of a
-    shorter name; capitals do not matter.
+    ``names`` are the ranges of words that were found to be mentions, none over another. A place of a name cuts no
+    mention and has no word of a longer name's place: words in a longer mention are no place of a shorter name.
+    Capitals do not matter.
 
     >>> table = np.log([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]])
     >>> np.exp(agreed(["old", "Aspirin", "aspirin"], [(1, 2)], table)).round(2).tolist()
     [[0.9, 0.1], [0.6, 0.4], [0.6, 0.4]]
     """
     low = [word.lower() for word in words]
-    longest = np.zeros(len(low), dtype=int)
+    free = np.ones(len(low), dtype=bool)
+    inside = np.zeros(len(low) + 1, dtype=bool)
     for first, last in names:
-        longest[first:last] = last - first
+        inside[first + 1 : last] = True
     begins: dict[str, list[int]] = {low[first]: [] for first, _ in names}
     for at, word in enumerate(low):
         if word in begins:
             begins[word].append(at)
     done = table.copy()
-    for name in sorted({tuple(low[first:last]) for first, last in names}, key=lambda name: (len(name), name)):
-        size = len(name)
-        same = [at for at in begins[name[0]] if tuple(low[at : at + size]) == name]
-        places = [at for at in same if longest[at : at + size].max() <= size]
+    for name in sorted({tuple(low[first:last]) for first, last in names}, key=lambda name: (-len(name), name)):
+        places = []
+        for at in begins[name[0]]:
+            end = at + len(name)
+            if tuple(low[at:end]) == name and free[at:end].all() and not (inside[at] or inside[end]):
+                free[at:end] = False
+                places.append(at)
         if len(places) > 1:
-            rows = np.add.outer(places, range(size))
+            rows = np.add.outer(places, range(len(name)))
             done[rows] = np.log(np.exp(table[rows]).mean(axis=0))
     return done
