@@ -22,11 +22,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from extractors.adapters import CONFIG, WEIGHTS, folder_of
-from pipeline.errors import AdapterError
+from extractors.encoders.packed import pack, unpack
+from pipeline.errors import AdapterError, InputError
 
 Array = NDArray[Any]
 WHOLE = "."
 """What an adapter calls an encoder that lies, tuned as a whole, in its own folder."""
+FACTORS = (".up", ".down")
 MERGED = frozenset({"full", "lora", "adalora"})
 """Ways of tuning of which nothing is left beside the weights."""
 WORDS, KINDS, MARKS = "embeddings.word_embeddings.weight", "embeddings.token_type_embeddings.weight", "marks.weight"
@@ -100,29 +102,35 @@ def merged(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
     return found | {name: tensors[name] for name in ("head.weight", "head.bias")}
 
 
-def write_adapter(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-    """Write an adapter as fp16 weights and JSON."""
+def write_adapter(
+    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array], *, packed: bool = False
+) -> None:
+    """Write an adapter as JSON and fp16 weights, or with its factors as int8 with a scale a row, half the size."""
     folder.mkdir(parents=True, exist_ok=True)
-    halves = {key: np.ascontiguousarray(value, dtype=np.float16) for key, value in tensors.items()}
-    (folder / WEIGHTS).write_bytes(save(halves))
+    factors = {key: value for key, value in tensors.items() if packed and key.endswith(FACTORS)}
+    halves = {
+        key: np.ascontiguousarray(value, dtype=np.float16) for key, value in tensors.items() if key not in factors
+    }
+    (folder / WEIGHTS).write_bytes(save(halves | pack(factors)))
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", "utf-8")
 
 
-def read_adapter(name: str | Path, *, kind: str) -> Adapter:
+def read_adapter(name: str | Path, *, kind: str = "") -> Adapter:
     """Read an adapter by the name of one that comes with the project, or by its folder.
 
-    Raises AdapterError where the folder is missing or broken, or holds another kind of adapter.
+    Raises AdapterError where the folder is missing or broken, or holds another kind of adapter than is asked for.
     """
     folder = folder_of(name)
     try:
         raw = (folder / CONFIG).read_bytes()
         config = json.loads(raw)
-        tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
+        tensors = unpack(load_file(folder / WEIGHTS))
+    except (OSError, ValueError, SafetensorError, InputError) as error:
         raise AdapterError(f"adapter {folder}: {error}: its files are broken, fetch or train it again") from error
-    if config.get("kind") != kind:
-        raise AdapterError(f"adapter {folder}: its kind is {config.get('kind')!r}, wanted {kind!r}")
-    lacking = [key for key in KEYS[kind] if key not in config]
+    found = config.get("kind")
+    if found not in KEYS or kind not in ("", found):
+        raise AdapterError(f"adapter {folder}: its kind is {found!r}, wanted {kind or ' or '.join(KEYS)!r}")
+    lacking = [key for key in KEYS[found] if key not in config]
     if lacking:
         raise AdapterError(f"adapter {folder}: {CONFIG} lacks {', '.join(lacking)}: fetch or train it again")
     return Adapter(folder, config, tensors)

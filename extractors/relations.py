@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
+from extractors.calibration import logit, sigmoid
 from extractors.marking import Entity, Marked, Scheme, marked
 from extractors.model import PassModel, open_pass_model
 from extractors.tags import Floats, cut
@@ -32,9 +33,9 @@ Bools = npt.NDArray[np.bool_]
 class RelationTagger:
     """An :class:`extractors.base.Extractor` that adds relations between the mentions of a reading.
 
-    It reads what the adapter was trained on and the domain pack allows. ``ahead`` is how many readings are read before
-    the first is given back. Two entities that are named further apart than a window, sentences without a mention not
-    counted, are not compared.
+    It reads what the adapter was trained on and the domain pack allows. ``calibration`` is what :func:`calibrated`
+    takes. ``ahead`` is how many readings are read before the first is given back. Two entities that are named further
+    apart than a window, sentences without a mention not counted, are not compared.
     """
 
     ahead = 16
@@ -47,11 +48,13 @@ class RelationTagger:
         *,
         thresholds: Mapping[str, float],
         fingerprint: str,
+        calibration: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.model = model
         self.scheme = scheme
         self.kinds = relation_types(scheme, domain)
         self.thresholds = thresholds
+        self.calibration = {} if calibration is None else calibration
         self.fingerprint = fingerprint
 
     @classmethod
@@ -60,9 +63,15 @@ class RelationTagger:
         adapter = read_adapter(name, kind="relations")
         scheme = read_scheme(adapter)
         model = open_pass_model(adapter, device=device)
-        thresholds = adapter.config["thresholds"]
-        own = fingerprint("relations", name, domain.fingerprint)
-        return cls(model, scheme, domain, thresholds=thresholds, fingerprint=own)
+        config = adapter.config
+        return cls(
+            model,
+            scheme,
+            domain,
+            thresholds=config["thresholds"],
+            fingerprint=fingerprint("relations", name, domain.fingerprint),
+            calibration=config.get("calibration"),
+        )
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
         stream = iter(readings)
@@ -83,10 +92,12 @@ class RelationTagger:
         for at, subject, object_, logits in self._logits(jobs):
             pair = (subject, object_)
             best[at][pair] = np.maximum(best[at][pair], logits) if pair in best[at] else logits
-        return [
-            [(*pair, probabilities(found[pair], self._open(*pair), self.scheme)) for pair in sorted(found, key=_place)]
-            for found in best
-        ]
+        return [[(*pair, self._sure(*pair, found[pair])) for pair in sorted(found, key=_place)] for found in best]
+
+    def _sure(self, subject: Entity, object_: Entity, logits: Floats) -> Floats:
+        return calibrated(
+            probabilities(logits, self._open(subject, object_), self.scheme), self.scheme, self.calibration
+        )
 
     def _logits(self, jobs: Sequence[tuple[int, Marked]]) -> Iterator[tuple[int, Entity, Entity, Floats]]:
         """The scores of each pair in each window: the log-sum-exp over the mentions of the object."""
@@ -162,6 +173,21 @@ def probabilities(logits: Floats, open_: Bools, scheme: Scheme) -> Floats:
         top = max(0.0, *logits[at]) if at else 0.0
         weights = np.exp(logits[at] - top)
         sure[at] = weights / (weights.sum() + np.exp(-top))
+    return sure
+
+
+def calibrated(row: Floats, scheme: Scheme, lines: Mapping[str, tuple[float, float]]) -> Floats:
+    """Probabilities after Platt scaling: that any relation of a group holds is scaled, the share of each in it stays.
+
+    ``lines`` has slope and offset of the logit for relations; one that it does not name keeps its probability.
+    """
+    sure = row.copy()
+    for group in scheme.groups:
+        at = [n for n, name in enumerate(scheme.relations) if name in group]
+        total = row[at].sum()
+        for n in at if total > 0 else ():
+            slope, offset = lines.get(scheme.relations[n], (1.0, 0.0))
+            sure[n] *= sigmoid(slope * logit(total) + offset) / total
     return sure
 
 

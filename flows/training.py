@@ -34,7 +34,10 @@ Train = Annotated[
 Dev = Annotated[list[str] | None, typer.Option("--dev", help="Papers to be scored on; default: a tenth of the others.")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="Folder of the model.")]
 EncoderName = Annotated[str, typer.Option("--encoder", help="A name or folder: see `hypograph encoders list`.")]
-Start = Annotated[Path | None, typer.Option("--start", help="Model whose head is begun with.")]
+Start = Annotated[
+    Path | None,
+    typer.Option("--start", help="Model whose head, and low-rank factors over the same encoder, are begun with."),
+]
 Teachers = Annotated[list[Path] | None, typer.Option("--teacher", help="Tagger whose say on each word is learnt too.")]
 Plain = Annotated[list[str] | None, typer.Option("--plain", help="Papers that only the teachers annotate.")]
 Exclude = Annotated[list[Path] | None, typer.Option("--exclude", help="File of document ids to leave out of training.")]
@@ -91,6 +94,7 @@ def re(
     domain: Domain = "biomed",
     dev: Dev = None,
     encoder: EncoderName = "minilm",
+    start: Start = None,
     exclude: Exclude = None,
     ignore: Ignore = None,
     settings: Set = None,
@@ -106,6 +110,7 @@ def re(
     format_: Rows = Format.table,
 ) -> None:
     """Fine-tune a tagger of relations."""
+    from extractors.adapter import read_adapter
     from extractors.encoder import load_encoder
     from extractors.training.corpora import hold_out
     from extractors.training.re import RelationTask, scheme_for
@@ -128,7 +133,8 @@ def re(
             held=[held for _, held in parts],
         )
 
-    _run(make, found, plan, output, trials, format_, vocabulary=vocabulary)
+    begun = read_adapter(start) if start else None
+    _run(make, found, plan, output, trials, format_, start=begun, vocabulary=vocabulary)
 
 
 def _read(
@@ -154,6 +160,8 @@ def _read(
     )
     for problem in found.problems:
         say(str(problem))
+    for corpus in (*found.train, *found.development):
+        say(f"{corpus.name}: {len(corpus.readings)} papers, {', '.join(sorted(corpus.names)) or 'not annotated'}")
     if not found.development:
         annotated = [corpus for corpus in found.train if corpus.names]
         parts = [hold_out(corpus, share=0.1, seed=1) for corpus in annotated]

@@ -14,7 +14,7 @@ import torch
 from tiny_readers import random_adapter, tiny_encoder, tuned
 from transformers import ElectraConfig, ElectraModel
 
-from extractors.adapter import CONFIG, WEIGHTS, read_adapter
+from extractors.adapter import CONFIG, WEIGHTS, read_adapter, write_adapter
 from extractors.classifier import TokenClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.tags import Row
@@ -141,3 +141,17 @@ def test_other_architectures_take_adapters_too(tiny: Encoder, tmp_path: Path) ->
     model = tuned(load_encoder(tmp_path), 3, "lora", markers=[1])
     assert model(IDS, MASK).shape == (2, 6, 3)
     assert any(name.endswith("query.up") for name in trained(model, Plan()))
+
+
+def test_packed_factors_are_read_as_they_were_up_to_rounding(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    tensors = {"a.up": chance.normal(size=(200, 8)), "a.down": chance.normal(size=(8, 200)), "head.bias": np.ones(3)}
+    config = {"kind": "tagger", "encoder": "x", "encoder_sha256": "", "types": [], "window": 8, "overlap": 2}
+    for packed in (False, True):
+        write_adapter(tmp_path / str(packed), config, tensors, packed=packed)
+        found = read_adapter(tmp_path / str(packed)).tensors
+        assert sorted(found) == sorted(tensors)
+        for name, tensor in tensors.items():
+            assert found[name] == pytest.approx(tensor, abs=np.abs(tensor).max() / 250)
+    sizes = [(tmp_path / name / "adapter.safetensors").stat().st_size for name in ("True", "False")]
+    assert sizes[0] < 0.75 * sizes[1]

@@ -24,7 +24,7 @@ from extractors.encoder import Encoder
 from extractors.evaluate import relation_f1
 from extractors.marking import Entity, Level, Marked, Pass, Scheme, entities, marked
 from extractors.model import open_pass_model
-from extractors.relations import RelationTagger, chosen, nearest, probabilities, read_scheme
+from extractors.relations import RelationTagger, calibrated, chosen, nearest, probabilities, read_scheme
 from extractors.tags import Pieces, cut
 from extractors.torch_model import PIECES, TorchPassModel
 from extractors.training.corpora import read_corpus
@@ -73,7 +73,7 @@ def tagger(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterat
 
 @pytest.fixture(scope="module")
 def biomed() -> RelationTagger:
-    return RelationTagger.load("biomed-re", BIOMED)
+    return RelationTagger.load("biomed-re-fast", BIOMED)
 
 
 def reading(text: str, *names: tuple[str, str, str]) -> Reading:
@@ -345,6 +345,18 @@ def test_probabilities_of_a_group_and_none_of_it_sum_to_one() -> None:
     assert probabilities(logits, np.array([True, False, True]), scheme) == pytest.approx([0.5, 0, 0.75])
     assert probabilities(logits * 0 + 900, np.array([True, True, False]), scheme) == pytest.approx([0.5, 0.5, 0])
     assert probabilities(logits * 0 - 900, np.array([True, True, True]), scheme) == pytest.approx([0, 0, 0])
+
+
+@given(st.lists(st.floats(-6, 6), min_size=3, max_size=3), st.floats(0.1, 3), st.floats(-3, 3))
+def test_calibration_scales_a_group_and_keeps_its_shares(logits: list[float], slope: float, offset: float) -> None:
+    apart = Scheme((), ("A", "B", "C"), {}, frozenset(), (("A", "B"), ("C",)), (), 8, 2)
+    row = probabilities(np.array(logits, dtype=np.float32), np.array([True] * 3), apart)
+    assert calibrated(row, apart, {}) == pytest.approx(row, abs=1e-6)
+    sure = calibrated(row, apart, {"A": (slope, offset), "B": (slope, offset)})
+    before, after = row[:2].sum(), sure[:2].sum()
+    assert np.log(after / (1 - after)) == pytest.approx(slope * np.log(before / (1 - before)) + offset, abs=0.02)
+    assert sure[0] / after == pytest.approx(row[0] / before, abs=1e-4)
+    assert sure[2] == pytest.approx(row[2], abs=1e-6)
 
 
 def test_a_relation_is_told_where_its_group_is_sure_enough() -> None:

@@ -29,9 +29,10 @@ def test_the_card_of_a_run_tells_data_scores_and_command(tmp_path: Path) -> None
     write_card(card_of(tmp_path, Data((NER,), (NER,), ()), "hypograph train ner --data x", seconds=90), tmp_path)
     lines = (tmp_path / CARD).read_text("utf-8").splitlines()
     assert lines[0] == f"# {tmp_path.name}: finds entities"
-    assert "A tagger model over the encoder `minilm`, tuned by lora." in lines
+    assert "A tagger over the encoder `minilm`, tuned by lora of rank 64." in lines
     assert "| studies | 48 | Chemical, Disease | see its source |" in lines
     assert "| dev.txt | 88.1 (1 seed) |" in lines
+    assert not any(line.startswith("| f1") for line in lines)
     assert lines[lines.index("```sh") + 1] == "hypograph train ner --data x"
     assert any(line.startswith("in 2 minutes on ") for line in lines)
     assert "epochs 4, tuning lora, rank 64" in "\n".join(lines)
@@ -47,7 +48,7 @@ def test_a_card_may_tell_the_spread_the_limits_and_the_other_model(tmp_path: Pat
     write_card(card, tmp_path)
     text = (tmp_path / CARD).read_text("utf-8")
     for said in (
-        "over the encoder its own, in this folder", "| BC5CDR | 500 | Disease | free |", "88.5 ± 0.7 (2 seeds)",
+        "with an encoder of its own, in this folder", "| BC5CDR | 500 | Disease | free |", "88.5 ± 0.7 (2 seeds)",
         "7 abstracts/s", "- English alone", "`fast` is twice as fast.",
     ):  # fmt: skip
         assert said in text

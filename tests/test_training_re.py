@@ -17,14 +17,15 @@ from extractors.classifier import RelationClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.evaluate import relation_f1
 from extractors.marking import Scheme, entities, marked
-from extractors.relations import RelationTagger
+from extractors.relations import RelationTagger, calibrated
 from extractors.tags import cut
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
 from extractors.training.passes import RelationModel, relation_examples
 from extractors.training.plan import TUNINGS, Plan
-from extractors.training.re import RelationTask, best_threshold, marker_ids, scheme_for, scheme_of, told
+from extractors.training.re import RelationTask, marker_ids, scheme_for, scheme_of
 from extractors.training.run import fit
+from extractors.training.thresholds import fitted, told
 from pipeline.domains import load_domain
 from pipeline.errors import InputError, UsageError
 from pipeline.text import split
@@ -99,6 +100,23 @@ def scheme(encoder: Encoder, *groups: tuple[str, ...]) -> Scheme:
     return Scheme(TYPES, tuple(pairs), pairs, frozenset(), groups, marker_ids(encoder, TYPES), 64, 16)
 
 
+def test_training_goes_on_from_another_tagger_of_relations(folder: Path, tmp_path: Path) -> None:
+    def task(types: tuple[str, ...]) -> RelationTask:
+        encoder = load_encoder(folder / "encoder")
+        scheme = replace(scheme_of(STUDIES, encoder, BIOMED, subjects=TYPES), types=types)
+        return RelationTask(encoder, [RE], [RE], scheme, BIOMED, layer=0, held=[RE])
+
+    learnt = fit(task(TYPES), replace(QUICK, batch_tokens=256), tmp_path / "one")
+    still = replace(QUICK, epochs=1, rate=1e-12, head_rate=1e-12, batch_tokens=256)
+    again = fit(task(TYPES), still, tmp_path / "two", start=read_adapter(tmp_path / "one"))
+    assert again["f1"] == pytest.approx(learnt["f1"], abs=2)
+    fit(task(TYPES[::-1]), still, tmp_path / "three", start=read_adapter(tmp_path / "one"))
+    one, three = (read_adapter(tmp_path / name).tensors for name in ("one", "three"))
+    for name in ("mark", "head.weight", "head.bias"):
+        assert three[name] == pytest.approx(one[name], abs=1e-3)
+    assert three["markers"] == pytest.approx(one["markers"][::-1], abs=1e-3)
+
+
 def test_examples_tell_only_what_a_corpus_annotates(encoder: Encoder) -> None:
     wanted = scheme(encoder, ("INDUCES", "RELIEVES"))
     gold = paper(("INDUCES", 0, 2))
@@ -108,6 +126,38 @@ def test_examples_tell_only_what_a_corpus_annotates(encoder: Encoder) -> None:
     (other,) = relation_examples(encoder, [gold], wanted, BOTH)
     assert other.told.all()
     assert list(relation_examples(encoder, [gold], wanted, frozenset({"Bind"}))) == []
+
+
+def test_a_window_with_many_subjects_is_several_examples(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = replace(scheme(encoder), pairs={name: frozenset({(a, b) for a in TYPES for b in TYPES}) for name in BOTH})
+    claims = paper(("INDUCES", 0, 1), ("INDUCES", 2, 0))
+    (whole,) = relation_examples(encoder, [claims], both, BOTH)
+    assert len(whole.marked.passes) > 1
+    monkeypatch.setattr("extractors.training.passes.LARGEST", len(whole.marked.ids) + 2)
+    parts = list(relation_examples(encoder, [claims], both, BOTH))
+    assert [len(part.marked.passes) for part in parts] == [1] * len(whole.marked.passes)
+    assert [look for part in parts for look in part.marked.passes] == list(whole.marked.passes)
+    assert torch.cat([part.gold for part in parts]).equal(whole.gold)
+
+
+def test_passes_that_tell_nothing_are_examples_apart_and_may_be_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(folder / "encoder")
+    every = {"INDUCES": frozenset((one, other) for one in TYPES for other in TYPES)}
+    both = replace(scheme(encoder, ("INDUCES",)), relations=("INDUCES",), pairs=every)
+    corpus = replace(RE, readings=(paper(("INDUCES", 0, 1)),))
+    task = RelationTask(encoder, [corpus], [RE], both, BIOMED, layer=0)
+    ((telling, silent),) = task.items([corpus])
+    assert (telling.silent, silent.silent) == (False, True)
+    subjects = [[look.subject.id for look in one.marked.passes] for one in (telling, silent)]
+    assert subjects == [["aspirin", "pain"], ["rash"]]
+    seen = []
+    collate = task.collate
+    monkeypatch.setattr(task, "collate", lambda items: seen.extend(items) or collate(items))
+    fit(task, replace(QUICK, silent=0), tmp_path / "out")
+    assert seen
+    assert not any(item.silent for item in seen)
 
 
 def test_a_claim_without_direction_is_gold_either_way_round(encoder: Encoder) -> None:
@@ -223,10 +273,24 @@ class Sure:
         ]
 
 
-def test_the_threshold_parts_right_from_wrong(encoder: Encoder) -> None:
+def test_the_threshold_is_between_the_best_one_and_half_of_its_f1(encoder: Encoder) -> None:
     held = Corpus("held", (paper(("INDUCES", 0, 1)), paper(("INDUCES", 0, 1)), paper()), frozenset({"INDUCES"}))
-    sure = Sure(scheme(encoder, ("INDUCES",), ("RELIEVES",)), [0.9, 0.43, 0.31])
-    assert best_threshold(sure, held) == 0.4  # type: ignore[arg-type]
+    told_apart = Sure(scheme(encoder, ("INDUCES",), ("RELIEVES",)), [0.9, 0.43, 0.31])
+    _, threshold = fitted(told_apart, held)  # type: ignore[arg-type]
+    assert threshold == pytest.approx(0.55, abs=0.1)  # at 0.5 to 0.6 these are told apart, with an F1 of 1
+    turned = Sure(told_apart.scheme, [0.31, 0.9, 0.9])
+    assert fitted(turned, held) == ((1.0, 0.0), 0.35)  # type: ignore[arg-type]
+
+
+def test_what_is_too_sure_is_calibrated_on_held_out_papers(encoder: Encoder) -> None:
+    papers = [paper(("INDUCES", 0, 1)), paper()] * 20
+    held = Corpus("held", tuple(papers), frozenset({"INDUCES"}))
+    sure = Sure(scheme(encoder, ("INDUCES",), ("RELIEVES",)), [0.99, 0.9] * 19 + [0.9, 0.99])
+    (slope, offset), _ = fitted(sure, held)  # type: ignore[arg-type]
+    rows = [np.array([chance, 0], dtype=np.float32) for chance in (0.99, 0.9)]
+    high, low = (calibrated(row, sure.scheme, {"INDUCES": (slope, offset)})[0] for row in rows)
+    assert high == pytest.approx(0.95, abs=0.06)  # as Platt, who moves targets a little inside
+    assert low == pytest.approx(0.05, abs=0.06)
 
 
 def test_types_need_unused_pieces_as_markers(encoder: Encoder, tmp_path: Path) -> None:

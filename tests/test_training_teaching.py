@@ -17,7 +17,7 @@ from extractors.tagger import Tagger
 from extractors.tags import Floats, Row, tag_names
 from extractors.tokens import Tokens, load_tokens
 from extractors.training.corpora import Corpus, read_plain
-from extractors.training.ner import TagTask
+from extractors.training.ner import TagTask, tag_examples
 from extractors.training.run import fit
 from extractors.training.teaching import soft_tags
 from pipeline.errors import UsageError
@@ -63,6 +63,15 @@ def test_soft_tags_are_the_mean_of_teachers_and_a_tag_that_only_a_teacher_knows_
 def test_a_teacher_must_know_what_is_learnt(folder: Path) -> None:
     with pytest.raises(UsageError, match="teacher constant knows no B-Chemical, I-Chemical: take one"):
         next(soft_tags([teacher(folder, ["Gene"], [0.5, 0.25, 0.25])], STUDIES, tag_names(["Chemical"])))
+
+
+def test_teachers_and_pupil_must_see_the_same_words(folder: Path) -> None:
+    reading = split(Document("1", "Two words."))
+    said = [np.zeros((9, 3), dtype=np.float16)]
+    encoder = load_encoder(folder / "encoder")
+    made = tag_examples(encoder, [reading], tag_names(["Gene"]), corpus=0, size=24, overlap=8, taught=said)
+    with pytest.raises(UsageError, match=r"teachers cut 1 into 9 words, encoder .* into 3: take teachers"):
+        next(made)
 
 
 def test_a_pupil_learns_from_papers_that_nobody_annotated(folder: Path, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from extractors.adapter import WHOLE
 from extractors.adapters import CONFIG
 from extractors.training.corpora import Data
+from extractors.training.trainer import SCORE
 
 CARD = "README.md"
 
@@ -52,10 +54,15 @@ def card_of(folder: Path, data: Data, command: str, *, seconds: float) -> Card:
             *((f"{c.name} (development)", len(c.readings), "", "") for c in data.development),
         ],
         command=command,
-        scores={name: [score] for name, score in config["development"].items()},
+        scores={name: [score] for name, score in by_corpus(config["development"]).items()},
         seconds=seconds,
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads",
     )
+
+
+def by_corpus(development: Mapping[str, float]) -> dict[str, float]:
+    """The development scores of a model without their mean, which stands beside them in its adapter.json."""
+    return {name: score for name, score in development.items() if name != SCORE}
 
 
 def write_card(card: Card, folder: Path) -> None:
@@ -77,8 +84,7 @@ def _lines(card: Card) -> Iterable[str]:
     config = card.config
     yield f"# {card.name}: {card.title}"
     yield ""
-    base = "its own, in this folder" if config["encoder"] == "." else f"`{config['encoder']}`"
-    yield f"A {config['kind']} model over the encoder {base}, tuned by {config['method']}."
+    yield _base(config)
     if card.other:
         yield card.other
     yield from _table("Data", ("corpus", "papers", "annotates", "licence"), card.data)
@@ -92,6 +98,16 @@ def _lines(card: Card) -> Iterable[str]:
     yield ", ".join(f"{name} {value}" for name, value in config["plan"].items())
     if card.limits:
         yield from ("", "## Limits", "", *(f"- {limit}" for limit in card.limits))
+
+
+def _base(config: Mapping[str, Any]) -> str:
+    """What it is over which encoder."""
+    what, encoder = {"tagger": "A tagger"}.get(config["kind"], "A tagger of relations"), config["encoder"]
+    if encoder == WHOLE:
+        return f"{what} with an encoder of its own, in this folder, tuned as a whole."
+    if config["method"] == "full":
+        return f"{what}: a head over the encoder `{encoder}`, which was tuned together with it."
+    return f"{what} over the encoder `{encoder}`, tuned by {config['method']} of rank {config['plan']['rank']}."
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:

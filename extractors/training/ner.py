@@ -22,6 +22,8 @@ from extractors.torch_model import TorchModel
 from extractors.training.corpora import Corpus
 from extractors.training.plan import Plan
 from extractors.training.teaching import Halves, soft_tags
+from extractors.training.tuning import begin_head
+from pipeline.errors import UsageError
 from pipeline.types import Reading
 
 WINDOW, OVERLAP = 192, 64
@@ -43,6 +45,11 @@ class TagExample:
     corpus: int
     taught: Halves | None = field(default=None, compare=False)
 
+    @property
+    def silent(self) -> bool:
+        """Whether it holds no mention, and no teacher says anything of it."""
+        return self.taught is None and not any(self.tags)
+
 
 def tag_examples(
     encoder: Encoder,
@@ -56,10 +63,16 @@ def tag_examples(
 ) -> Iterator[TagExample]:
     """Cut annotated readings into the windows that a tagger reads, one a sentence.
 
-    ``taught`` is what :func:`extractors.training.teaching.soft_tags` says of each.
+    ``taught`` is what :func:`extractors.training.teaching.soft_tags` says of each. Raises UsageError where teachers
+    see other words than the encoder.
     """
     for reading, table in zip(readings, taught, strict=False):
         (pieces,) = cut(encoder.tokenizer, [reading.document.text])
+        if table is not None and len(table) != len(pieces.words):
+            raise UsageError(
+                f"teachers cut {reading.document.id} into {len(table)} words, encoder {encoder.name} into "
+                f"{len(pieces.words)}: take teachers whose encoders split words alike"
+            )
         spans = sorted(reading.mentions, key=lambda mention: mention.start - mention.end)
         tags = encode(pieces.words, ((m.start, m.end, m.type) for m in spans), names)
         ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
@@ -215,15 +228,9 @@ class TagTask:
         """The reading with the mentions that the tagger has a tag for."""
         return replace(reading, mentions=tuple(m for m in reading.mentions if m.type in self.types))
 
-    @torch.no_grad()
     def start(self, classifier: TokenClassifier, adapter: Adapter) -> None:
         """Begin with the head's rows of another tagger that knows some of these tags."""
-        known = tag_names(adapter.config["types"])
-        for at, name in enumerate(self.names):
-            if name in known:
-                old = known.index(name)
-                classifier.head.weight[at] = torch.from_numpy(adapter.tensors["head.weight"][old])
-                classifier.head.bias[at] = float(adapter.tensors["head.bias"][old])
+        begin_head(classifier, adapter.tensors, self.names, tag_names(adapter.config["types"]))
 
     def config(self) -> dict[str, object]:
         windows = {"window": WINDOW, "overlap": OVERLAP}

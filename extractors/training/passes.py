@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,9 @@ from extractors.marking import Entity, Marked, Pass, Scheme, marked
 from extractors.tags import cut
 from extractors.training.plan import Plan
 from pipeline.types import Reading, Relation
+
+LARGEST = 4096
+"""Pieces that go through the encoder at once, whatever a batch is to have: a page with forty chemicals has 20,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +30,44 @@ class RelationExample:
     gold: Tensor
     told: Tensor
 
+    @property
+    def silent(self) -> bool:
+        """Whether it tells no relation."""
+        return not (self.gold & self.told).any()
+
+
+_Learnt = tuple[Pass, Tensor, Tensor]
+
 
 def relation_examples(
     encoder: Encoder, readings: Iterable[Reading], scheme: Scheme, annotated: Set[str]
 ) -> Iterator[RelationExample]:
-    """Marked windows of annotated readings of a corpus that annotates the given relations."""
+    """Marked windows of annotated readings of a corpus that annotates the given relations.
+
+    The passes of a window that tell a relation and those that tell none are examples apart; where they have more than
+    :data:`LARGEST` pieces they are several.
+    """
     asked = torch.tensor([name in annotated for name in scheme.relations])
     for reading in readings:
         (pieces,) = cut(encoder.tokenizer, [reading.document.text])
         claims = {(relation.predicate, *ends(relation, scheme)) for relation in reading.relations}
         for window in marked(reading, pieces, scheme):
-            looks = [look for look in window.passes if _told(look, scheme, asked).any()]
-            if looks:
-                gold = [_gold(claims, look.subject, other, scheme) for look in looks for other in look.objects]
-                known = torch.cat([_told(look, scheme, asked) for look in looks])
-                yield RelationExample(replace(window, passes=tuple(looks)), torch.tensor(gold), known)
+            telling: list[_Learnt] = []
+            silent: list[_Learnt] = []
+            for look in window.passes:
+                known = _told(look, scheme, asked)
+                gold = torch.tensor([_gold(claims, look.subject, other, scheme) for other in look.objects])
+                if known.any():
+                    (telling if (gold & known).any() else silent).append((look, gold, known))
+            for some in (telling, silent):
+                yield from _examples(window, some)
+
+
+def _examples(window: Marked, some: Sequence[_Learnt]) -> Iterator[RelationExample]:
+    size = max(1, LARGEST // (len(window.ids) + 2))
+    for at in range(0, len(some), size):
+        looks, gold, known = zip(*some[at : at + size], strict=True)
+        yield RelationExample(replace(window, passes=looks), torch.cat(gold), torch.cat(known))
 
 
 def _told(look: Pass, scheme: Scheme, asked: Tensor) -> Tensor:

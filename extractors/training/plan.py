@@ -27,7 +27,8 @@ class Plan:
     a linear ``warmup`` (share of all steps), falling to zero; each layer below the top one learns at ``layer_decay``
     of the rate of the one above. ``trust`` is the share of the loss that teachers have, where there are some.
     ``batch_tokens`` counts pieces with padding, of ``accumulate`` batches a step is made. ``average`` is the inertia of
-    the mean of the weights, which is what is kept (0: the last weights).
+    the mean of the weights, which is what is kept (0: the last weights). ``silent`` is the share of the examples in
+    which nothing is annotated that an epoch sees, drawn anew for each.
 
     What keeps it from learning by heart: ``dropout``, ``masked`` (the share of pieces that are hidden), ``smoothing``
     (of labels), ``decay`` (of weights), ``clip`` (norm of gradients), ``adversarial`` (the length of the step against
@@ -51,6 +52,7 @@ class Plan:
     batch_tokens: int = 1024
     accumulate: int = 1
     average: float = 0.997
+    silent: float = 1.0
     dropout: float = 0.1
     masked: float = 0.05
     smoothing: float = 0.0
@@ -82,8 +84,9 @@ class Plan:
         for name in ("decay", "adversarial", "patience"):
             if not 0 <= getattr(self, name) < inf:
                 raise UsageError(f"{name} {getattr(self, name)}: must be at least 0")
-        if not 0 <= self.trust <= 1:
-            raise UsageError(f"trust {self.trust}: must be at least 0 and at most 1")
+        for name in ("trust", "silent"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} {getattr(self, name)}: must be at least 0 and at most 1")
         for name in ("warmup", "average", "dropout", "masked", "smoothing", "replaced", "synonyms", "recased"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} {getattr(self, name)}: must be at least 0 and less than 1")

@@ -1,4 +1,4 @@
-"""Training a relation tagger: the task, what there is to tell in some corpora, and from which score on it is told."""
+"""Training a relation tagger: the task, and what there is to tell in some corpora."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from extractors.adapter import Adapter
 from extractors.bert import Bert
 from extractors.classifier import RelationClassifier, passes_of
 from extractors.encoder import Encoder
-from extractors.evaluate import f1, unordered
-from extractors.marking import Entity, Level, Scheme
-from extractors.relations import RelationTagger, chosen
-from extractors.tags import Floats
+from extractors.evaluate import f1
+from extractors.marking import Level, Scheme
+from extractors.relations import RelationTagger
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
-from extractors.training.passes import RelationExample, RelationModel, ends, relation_examples
+from extractors.training.passes import RelationExample, RelationModel, relation_examples
 from extractors.training.plan import Plan
+from extractors.training.thresholds import fitted, told
+from extractors.training.tuning import Markers, begin_head
 from pipeline.domains import Domain
 from pipeline.errors import InputError, UsageError
 from pipeline.types import Reading
 
 log = logging.getLogger(__name__)
-Claim = tuple[str, str, str]
 OVERLAP = 128
 SENTENCE = 128
 RARE = 3
@@ -69,6 +69,7 @@ class RelationTask:
         self.outputs = len(scheme.relations)
         self.markers = scheme.markers
         self.thresholds = dict.fromkeys(scheme.relations, 0.5)
+        self.calibration: dict[str, tuple[float, float]] = {}
 
     def classifier(self, plan: Plan) -> RelationClassifier:
         return RelationClassifier(self.encoder, self.outputs, layer=self.layer, dropout=plan.dropout)
@@ -101,12 +102,25 @@ class RelationTask:
         }
 
     def score(self, classifier: RelationClassifier) -> dict[str, float]:
-        """F1 on each development corpus over the relations that it annotates, by pair and name, and their mean."""
+        """F1 on each development corpus over the relations that it annotates, by pair and name, and their mean.
+
+        Calibrates the scores first, then chooses thresholds, both on the papers that are held out.
+        """
         model = TorchPassModel(self.encoder, classifier)
-        tagger = RelationTagger(model, self.scheme, self.domain, thresholds=self.thresholds, fingerprint="training")
+        self.calibration = {}
+        tagger = RelationTagger(
+            model,
+            self.scheme,
+            self.domain,
+            thresholds=self.thresholds,
+            fingerprint="training",
+            calibration=self.calibration,
+        )
         for corpus in self.held:
-            best = best_threshold(tagger, corpus)
-            self.thresholds |= {name: best for name in self.scheme.relations if name in corpus.names}
+            line, threshold = fitted(tagger, corpus)
+            names = [name for name in self.scheme.relations if name in corpus.names]
+            self.calibration.update(dict.fromkeys(names, line))
+            self.thresholds.update(dict.fromkeys(names, threshold))
         scores = {
             corpus.name: f1(
                 (told(reading, corpus.names, self.scheme), told(found, corpus.names, self.scheme))
@@ -116,11 +130,25 @@ class RelationTask:
         }
         return scores | {"f1": sum(scores.values()) / max(1, len(scores))}
 
+    @torch.no_grad()
     def start(self, classifier: RelationClassifier, adapter: Adapter) -> None:
-        """A relation tagger begins with a new head."""
+        """Begin with the marks of another tagger of relations, and with its head as far as it knows these relations.
+
+        With a tagger of entities for a start the head is a new one.
+        """
+        if adapter.config["kind"] != self.kind:
+            return
+        begin_head(classifier, adapter.tensors, self.scheme.relations, list(adapter.config["pairs"]))
+        classifier.mark.copy_(torch.from_numpy(adapter.tensors["mark"]))
+        table, types = classifier.encoder.get_input_embeddings(), adapter.config["types"]
+        if isinstance(table, Markers) and "markers" in adapter.tensors:
+            for at, kind in enumerate(self.scheme.types):
+                if kind in types:
+                    table.delta[at] = torch.from_numpy(adapter.tensors["markers"][types.index(kind)])
 
     def config(self) -> dict[str, object]:
-        return {**self.scheme.as_json(), "layer": self.layer, "thresholds": self.thresholds}
+        chosen = {"thresholds": self.thresholds, "calibration": self.calibration}
+        return {**self.scheme.as_json(), "layer": self.layer, **chosen}
 
 
 def scheme_for(corpora: Sequence[Corpus], encoder: Encoder, domain: Domain, groups: Sequence[Sequence[str]]) -> Scheme:
@@ -186,45 +214,6 @@ def scheme_of(  # noqa: PLR0913  a scheme has that many choices
         overlap=min(OVERLAP, (window or encoder.size) // 4),
         level=level,
     )
-
-
-def best_threshold(tagger: RelationTagger, held: Corpus) -> float:
-    """The threshold in twentieths with the best F1 of a corpus' relations."""
-    scored = tagger.scores(held.readings)
-    gold = [told(reading, held.names, tagger.scheme) for reading in held.readings]
-
-    def trial(threshold: float) -> float:
-        limits = {name: threshold if name in held.names else 2.0 for name in tagger.scheme.relations}
-        return f1(zip(gold, (_found(rows, tagger.scheme, limits) for rows in scored), strict=True))
-
-    trials = {step / 20: trial(step / 20) for step in range(2, 17)}
-    best = max(trials, key=lambda threshold: (trials[threshold], threshold))
-    log.info("threshold %.2f: %.2f F1 on %d held-out papers", best, trials[best], len(held.readings))
-    return best
-
-
-def told(reading: Reading, names: Set[str], scheme: Scheme) -> Set[Claim]:
-    """What a reading says of which entities: name and two ids, in alphabetical order where it has no direction."""
-    return {
-        _claim(relation.predicate, one, other, scheme)
-        for relation in reading.relations
-        if relation.predicate in names
-        for one, other in [ends(relation, scheme)]
-    }
-
-
-def _found(
-    rows: Sequence[tuple[Entity, Entity, Floats]], scheme: Scheme, thresholds: Mapping[str, float]
-) -> Set[Claim]:
-    return {
-        _claim(scheme.relations[at], one.id, other.id, scheme)
-        for one, other, row in rows
-        for at in chosen(row, scheme, thresholds)
-    }
-
-
-def _claim(name: str, one: str, other: str, scheme: Scheme) -> Claim:
-    return (name, one, other) if name in scheme.ordered else unordered(name, one, other)
 
 
 def _bare(reading: Reading) -> Reading:

@@ -77,19 +77,21 @@ def fit(
 ) -> dict[str, float]:
     """Train, and give the development scores of what was kept.
 
-    ``start`` is a model whose head is begun with, and its low-rank factors where both have them; ``vocabulary`` knows
-    other names for mentions and concepts.
+    ``start`` is a model whose head is begun with, and its low-rank factors where both lie over the same encoder;
+    ``vocabulary`` knows other names for mentions and concepts.
     """
     began = time.monotonic()
     last = _start(out, task, plan)
     torch.manual_seed(plan.seed)
-    classifier = _classifier(task, plan, start)
+    classifier = _classifier(task, plan)
     epochs = Epochs(_maker(task, plan, vocabulary))
     if not len(epochs):
         raise InputError(f"{', '.join(corpus.name for corpus in task.corpora)}: nothing in it can be learnt from")
     at_once = plan.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
     steps = plan.epochs * -(-len(epochs) // at_once)
     allocating = tune(classifier, plan, steps=steps, precision=precision_of(plan), markers=task.markers)
+    if start:
+        task.start(classifier, start)
     if start and "lora" == plan.tuning == start.method and start.config["encoder_sha256"] == task.encoder.sha256:
         begin_with(classifier, start.tensors)
     fitting = Fitting(
@@ -119,11 +121,9 @@ def fit(
     return scores
 
 
-def _classifier(task: Task, plan: Plan, start: Adapter | None) -> TokenClassifier:
+def _classifier(task: Task, plan: Plan) -> TokenClassifier:
     classifier = task.classifier(plan)
     classifier.see_shapes()
-    if start:
-        task.start(classifier, start)
     for module in classifier.encoder.modules():
         if isinstance(module, Dropout):
             module.p = plan.dropout
@@ -204,6 +204,8 @@ def _maker(task: Task, plan: Plan, vocabulary: Vocabulary | None) -> Callable[[i
     def make(epoch: int) -> list[list[Any]]:
         chance = chance_of(plan.seed + epoch)
         seen = drawn(items(epoch) if changing else constant(), shares, chance)
+        if plan.silent < 1:
+            seen = [item for item in seen if not item.silent or chance.random() < plan.silent]
         return batches(seen, task.length, tokens=plan.batch_tokens, chance=chance)
 
     return make

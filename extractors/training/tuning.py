@@ -80,6 +80,18 @@ def begin_with(model: TokenClassifier, tensors: Mapping[str, Array]) -> None:
 
 
 @torch.no_grad()
+def begin_head(
+    model: TokenClassifier, tensors: Mapping[str, Array], names: Sequence[str], known: Sequence[str]
+) -> None:
+    """Begin with another head's rows for what both score; ``names`` are the model's, ``known`` the other's."""
+    for at, name in enumerate(names):
+        if name in known:
+            old = known.index(name)
+            model.head.weight[at] = torch.from_numpy(tensors["head.weight"][old])
+            model.head.bias[at] = float(tensors["head.bias"][old])
+
+
+@torch.no_grad()
 def trained(model: TokenClassifier, plan: Plan) -> dict[str, Tensor]:
     """The tensors that an adapter keeps of a tuned model, by the names that :mod:`extractors.adapter` reads."""
     tensors = {f"head.{name}": weight for name, weight in model.head.state_dict().items()}
