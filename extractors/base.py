@@ -1,7 +1,8 @@
 """The seam of reading: an extractor takes readings and returns fuller ones.
 
-Mentions first, relations later: ``relate(link(find(split(documents))))``. An extractor never drops what it was
-given, never changes the text, and keeps the order of the documents.
+Mentions first, relations later: ``relate(link(find(split(documents))))``. An extractor never changes the text and
+keeps the order of the documents. It drops nothing that it was given, but for names that the dictionary found and the
+tagger does not believe.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -30,6 +30,7 @@ from extractors.tags import (
     windows,
 )
 from pipeline.errors import AdapterError
+from pipeline.settings import VOCABULARY_THRESHOLD
 from pipeline.types import Mention, Reading, merge_mentions
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ class Tagger:
 
     A mention's score is the probability of all its tags together. ``temperature`` is what the model's scores are
     divided by, so that these probabilities come true as often as they say (Guo et al., ICML 2017).
+
+    A name that a dictionary found stays a mention where the tagger gives its type a probability of ``threshold`` or
+    more: large vocabularies name much that nobody calls an entity. Of types that it does not know it says nothing.
 
     ``ahead`` is how many readings are read before the first is given back, so that their sentences can be sorted by
     length.
@@ -56,26 +60,28 @@ class Tagger:
         overlap: int,
         fingerprint: str,
         temperature: float = 1.0,
+        threshold: float = VOCABULARY_THRESHOLD,
     ) -> None:
         self.model = model
         self.names = tag_names(types)
         self.size = size
         self.overlap = overlap
         self.temperature = temperature
+        self.threshold = threshold
         self.fingerprint = fingerprint
         self._allowed = transitions(self.names)
 
     @classmethod
-    def load(cls, name: str | Path, *, device: str = "auto") -> Tagger:
+    def load(cls, name: str | Path, *, device: str = "auto", threshold: float = VOCABULARY_THRESHOLD) -> Tagger:
         """Load an adapter by name or folder, over the encoder that it names.
 
         Raises AdapterError where the adapter is missing, broken, or made for other weights.
         """
         adapter = read_adapter(name, kind="tagger")
-        return cls.of(adapter, open_model(adapter, device=device))
+        return cls.of(adapter, open_model(adapter, device=device), threshold=threshold)
 
     @classmethod
-    def of(cls, adapter: Adapter, model: Model) -> Tagger:
+    def of(cls, adapter: Adapter, model: Model, *, threshold: float = VOCABULARY_THRESHOLD) -> Tagger:
         """The tagger of an adapter whose model is open."""
         config = adapter.config
         if adapter.outputs != len(tag_names(config["types"])):
@@ -88,8 +94,9 @@ class Tagger:
             config["types"],
             size=config["window"],
             overlap=config["overlap"],
-            fingerprint=fingerprint("tagger", adapter.folder),
+            fingerprint=fingerprint("tagger", adapter.folder, threshold),
             temperature=config.get("temperature", 1.0),
+            threshold=threshold,
         )
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
@@ -100,7 +107,8 @@ class Tagger:
     def _read(self, readings: Sequence[Reading]) -> Iterator[Reading]:
         for reading, (pieces, ranges, table) in zip(readings, self.scores(readings), strict=True):
             found = list(self._mentions(reading, pieces, ranges, table))
-            yield replace(reading, mentions=joined(found, reading.mentions))
+            earlier = [old for old in reading.mentions if self._believes(old, pieces, table)]
+            yield replace(reading, mentions=joined(found, earlier, unquestioned=not self.threshold))
 
     def scores(self, readings: Sequence[Reading]) -> Iterator[tuple[Pieces, Sequence[tuple[int, int]], Floats]]:
         """The words of each reading, their ranges that are sentences, and log-probabilities (words x tags).
@@ -155,6 +163,15 @@ class Tagger:
                 extractor=self.fingerprint,
             )
 
+    def _believes(self, mention: Mention, pieces: Pieces, table: Floats) -> bool:
+        """Whether the words of a mention by the dictionary have its type, with the probability that is asked."""
+        own = [at for at, name in enumerate(self.names) if name[2:] == mention.type]
+        if not own or not mention.extractor.startswith("dictionary@"):
+            return True
+        first = bisect_right(pieces.words, mention.start, key=lambda word: word.end)
+        last = bisect_left(pieces.words, mention.end, key=lambda word: word.start)
+        return first < last and float(np.exp(table[first:last, own]).sum(axis=1).mean()) >= self.threshold
+
     def _path(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> list[int]:
         """The tag of each word; no mention goes on into the next sentence, as none may start with ``I``."""
         return legal_path(table, sentences, self._allowed)
@@ -169,11 +186,12 @@ def sentence_windows(
         yield from windows(edges[begin], edges[end], size=size, overlap=overlap)
 
 
-def joined(found: Sequence[Mention], earlier: Sequence[Mention]) -> tuple[Mention, ...]:
+def joined(found: Sequence[Mention], earlier: Sequence[Mention], *, unquestioned: bool = False) -> tuple[Mention, ...]:
     """Join what the tagger found with the mentions that a reading had.
 
     What was found wins over an earlier mention that it overlaps, unless that one is already linked to a concept
-    and covers it: a name that a vocabulary knows whole beats a guess within it.
+    and covers it: a name that a vocabulary knows whole beats a guess within it. Where vocabularies are not to be
+    questioned all that is linked wins.
     """
-    linked = [old for old in earlier if old.concept_id and any(old.covers(new) for new in found)]
+    linked = [old for old in earlier if old.concept_id and (unquestioned or any(old.covers(new) for new in found))]
     return merge_mentions(linked, found, earlier)

@@ -23,7 +23,6 @@ from flows.options import (
     Folder,
     GraphFormat,
     Reader,
-    ReaderName,
     ReadingFormat,
     Rows,
     Store,
@@ -129,7 +128,7 @@ def extract(
     paths: Annotated[list[Path], typer.Argument(help="Files, folders or globs of papers.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; - is stdout.")],
     format_: Annotated[ReadingFormat, typer.Option("--format", "-f")] = ReadingFormat.pubtator,
-    domain: Annotated[str, typer.Option("--domain", help="Domain pack: a name, or a .toml file.")] = "biomed",
+    domain: Domain = None,
     reader: Reader = None,
     gold_entities: Annotated[
         bool, typer.Option("--gold-entities", help="Keep the mentions of the input, predict relations only.")
@@ -142,11 +141,12 @@ def extract(
     explain_most: Annotated[int, typer.Option("--explain-most", min=1, help="Mentions a document to explain.")] = 10,
     workspace: Folder = HERE,
 ) -> None:
-    """Read papers without a workspace: mentions, links and relations to a file."""
+    """Read papers to a file: mentions, links and relations. A workspace gives its settings, if there is one."""
     from flows.extract import Explain, extract_to, open_reader
+    from pipeline.settings import load_settings
 
-    indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
-    opened = open_reader(domain, indexes, (reader or ReaderName.best).value)
+    settings = load_settings(workspace, domain=domain, reader=reader.value if reader else None)
+    opened = open_reader(settings, vocabulary or [])
     page = Explain(explain, explain_steps, explain_most) if explain else None
     failed = extract_to(output, format_.value, paths, reader=opened, gold_entities=gold_entities, explain=page)
     finish(failed, listed=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import HERE, Domain, Folder, Reader, ReaderName, Rows, finish
+from flows.options import HERE, Domain, Folder, Reader, Rows, finish
 from flows.printing import Format, print_object, print_rows
 from flows.progress import say, track
 from pipeline.errors import InputError, UsageError
@@ -48,12 +48,15 @@ def evaluate(
 ) -> None:
     """Score mentions, links and relations against annotated papers, with a page of what went wrong."""
     from extractors.error_page import Page, render
+    from flows.extract import open_reader
     from pipeline.domains import load_domain
     from pipeline.pages import write_page
+    from pipeline.settings import load_settings
 
     if predicted and (gold_entities or reader):
         raise UsageError("--predicted scores a file, --gold-entities and --reader the models: give one or the other")
-    pack = load_domain(domain or "biomed") if domain or not predicted else None
+    settings = load_settings(workspace, domain=domain, reader=reader.value if reader else None)
+    pack = load_domain(settings.domain) if domain or not predicted else None
     failures: list[Failure] = []
     wanted = _annotated(gold, pack, failures)
     if not wanted:
@@ -62,8 +65,7 @@ def evaluate(
     if predicted or pack is None:
         found = _annotated([predicted] if predicted else [], pack, failures)
     else:
-        indexes = [*(vocabulary or []), *sorted((workspace / "vocab").glob("*.vocab"))]
-        found = _read(wanted, pack, indexes, (reader or ReaderName.best).value, gold_entities, failures)
+        found = _read(wanted, open_reader(settings, vocabulary or []), gold_entities, failures)
         rules, found = _as_annotated(rules, wanted, found)
     known = _strings(train or [], failures)
     scores, familiar, compared = _scored(wanted, found, rules, known)
@@ -72,7 +74,7 @@ def evaluate(
     if page:
         colours = {entity.name: entity.colour for entity in pack.entities} if pack else {}
         title = ", ".join(path.name for path in gold)
-        by = str(predicted.name) if predicted else f"{domain or 'biomed'}, {(reader or ReaderName.best).value} reader"
+        by = str(predicted.name) if predicted else f"{settings.domain}, {settings.reader} reader"
         write_page(page, render(Page(title, by, scores, compared, familiar, trusts, colours)))
         say(f"wrote {page}")
     for failure in failures:
@@ -125,13 +127,9 @@ def _rules(paths: Sequence[Path], gold: dict[str, Reading], pack: Pack | None, t
     )
 
 
-def _read(
-    gold: dict[str, Reading], pack: Pack, indexes: Sequence[Path], which: str, given: bool, failures: list[Failure]
-) -> dict[str, Reading]:
-    from flows.reader import Reader as PackReader
+def _read(gold: dict[str, Reading], opened: PackReader, given: bool, failures: list[Failure]) -> dict[str, Reading]:
     from pipeline.types import Reading
 
-    opened = PackReader.open(pack, indexes, which=which)
     readings = list(gold.values())
     batches = [readings[at : at + BATCH] for at in range(0, len(readings), BATCH)]
     results = [item for batch in track(batches, "reading") for item in _read_batch(opened, batch, given)]

@@ -15,6 +15,7 @@ from pipeline import sources
 from pipeline.annotations import WRITERS
 from pipeline.domains import Domain, load_domain
 from pipeline.errors import UsageError
+from pipeline.settings import Settings
 from pipeline.types import Deleted, Document, Failure, Reading
 
 if TYPE_CHECKING:
@@ -32,8 +33,14 @@ class Explain:
     most: int = 10
 
 
-def open_reader(domain: str, vocabularies: Iterable[Path], which: str) -> Reader:
-    return Reader.open(load_domain(domain), vocabularies, which=which)
+def open_reader(settings: Settings, vocabularies: Iterable[Path] = ()) -> Reader:
+    """The reader that a workspace's settings describe, over its concept indexes and others."""
+    return Reader.open(
+        load_domain(settings.domain),
+        [*vocabularies, *settings.vocabularies],
+        which=settings.reader,
+        threshold=settings.vocabulary_threshold,
+    )
 
 
 def extract_to(

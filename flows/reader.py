@@ -18,20 +18,18 @@ from extractors.base import Extractor
 from pipeline.domains import Domain
 from pipeline.errors import HypographError
 from pipeline.link import Linker
+from pipeline.settings import VOCABULARY_THRESHOLD
 from pipeline.text import split
 from pipeline.types import Document, Failure, Reading, content_id
 from pipeline.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 
-Adapters = Mapping[str, str]
-Make = Callable[[Domain, Sequence[Vocabulary], Adapters], Extractor | None]
 
-
-def _dictionary(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters) -> Extractor | None:
+def _dictionary(reader: Reader) -> Extractor | None:
     from extractors.dictionary import Dictionary
 
-    return Dictionary(vocabularies, domain.types) if vocabularies else None
+    return Dictionary(reader.vocabularies, reader.domain.types) if reader.vocabularies else None
 
 
 class Lazy:
@@ -46,29 +44,29 @@ class Lazy:
             yield from self._load()(chain([first], stream))
 
 
-def _tagger(_: Domain, __: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
-    if "tagger" not in adapters:
+def _tagger(reader: Reader) -> Extractor | None:
+    if "tagger" not in reader.adapters:
         return None
-    name = adapters["tagger"]
+    name, threshold = reader.adapters["tagger"], reader.threshold
 
     def load() -> Extractor:
         from extractors.tagger import Tagger
 
-        return Tagger.load(name)
+        return Tagger.load(name, threshold=threshold)
 
-    return Lazy(fingerprint("tagger", name), load)
+    return Lazy(fingerprint("tagger", name, threshold), load)
 
 
-def _patterns(domain: Domain, _: Sequence[Vocabulary], __: Adapters) -> Extractor | None:
+def _patterns(reader: Reader) -> Extractor | None:
     from extractors.patterns import Patterns
 
-    return Patterns(domain)
+    return Patterns(reader.domain)
 
 
-def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> Extractor | None:
-    if "relations" not in adapters:
+def _relations(reader: Reader) -> Extractor | None:
+    if "relations" not in reader.adapters:
         return None
-    name = adapters["relations"]
+    name, domain = reader.adapters["relations"], reader.domain
 
     def load() -> Extractor:
         from extractors.relations import RelationTagger
@@ -78,19 +76,20 @@ def _relations(domain: Domain, _: Sequence[Vocabulary], adapters: Adapters) -> E
     return Lazy(fingerprint("relations", name, domain.fingerprint), load)
 
 
-def _specific(domain: Domain, vocabularies: Sequence[Vocabulary], _: Adapters) -> Extractor | None:
+def _specific(reader: Reader) -> Extractor | None:
     from extractors.hypernyms import MostSpecific
 
-    told = vocabularies and any(relation.specific for relation in domain.relations)
-    return MostSpecific(vocabularies, domain) if told else None
+    told = reader.vocabularies and any(relation.specific for relation in reader.domain.relations)
+    return MostSpecific(reader.vocabularies, reader.domain) if told else None
 
 
-def _assertions(_: Domain, __: Sequence[Vocabulary], ___: Adapters) -> Extractor | None:
+def _assertions(_: Reader) -> Extractor | None:
     from extractors.assertion import Assertions
 
     return Assertions()
 
 
+Make = Callable[["Reader"], Extractor | None]
 FINDERS: Mapping[str, Make] = {"dictionary": _dictionary, "tagger": _tagger}
 RELATERS: Mapping[str, Make] = {
     "patterns": _patterns,
@@ -103,17 +102,32 @@ RELATERS: Mapping[str, Make] = {
 class Reader:
     """Reads documents of one domain; a document that breaks a stage becomes a Failure and the others go on."""
 
-    def __init__(self, domain: Domain, vocabularies: Sequence[Vocabulary], *, which: str = "best") -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        vocabularies: Sequence[Vocabulary],
+        *,
+        which: str = "best",
+        threshold: float = VOCABULARY_THRESHOLD,
+    ) -> None:
         self.domain = domain
+        self.threshold = threshold
         self.vocabularies = tuple(vocabularies)
         self.adapters = domain.adapters_of(which)
 
     @classmethod
-    def open(cls, domain: Domain, vocabularies: Iterable[Path], *, which: str = "best") -> Reader:
+    def open(
+        cls,
+        domain: Domain,
+        vocabularies: Iterable[Path],
+        *,
+        which: str = "best",
+        threshold: float = VOCABULARY_THRESHOLD,
+    ) -> Reader:
         """Open the concept indexes at these paths; those that know none of the domain's types are left out."""
         indexes = [Vocabulary.open(path) for path in vocabularies]
         own = [index for index in indexes if not index.types or index.types & domain.types]
-        return cls(domain, own, which=which)
+        return cls(domain, own, which=which, threshold=threshold)
 
     @cached_property
     def linker(self) -> Linker:
@@ -176,5 +190,5 @@ class Reader:
         return replace(whole, mentions=mentions, sentences=reading.sentences or whole.sentences)
 
     def _make(self, table: Mapping[str, Make]) -> list[Extractor]:
-        made = [make(self.domain, self.vocabularies, self.adapters) for make in table.values()]
+        made = [make(self) for make in table.values()]
         return [extractor for extractor in made if extractor is not None]

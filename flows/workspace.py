@@ -86,7 +86,8 @@ class Workspace:
 
     def reader(self, domain: str) -> Reader:
         """The reader of a field over the vocabularies of this workspace; the same one at every call."""
-        return _reader(domain, self.settings.vocabularies, self.settings.reader)
+        settings = self.settings
+        return _reader(domain, settings.vocabularies, settings.reader, settings.vocabulary_threshold)
 
     def concept(self, concept_id: str) -> Concept | None:
         """What the vocabularies know of an id, the first that knows it."""
@@ -126,7 +127,7 @@ def create(folder: Path, domain: str) -> Path:
 
 
 @cache
-def _reader(domain: str, vocabularies: tuple[Path, ...], which: str) -> Reader:
+def _reader(domain: str, vocabularies: tuple[Path, ...], which: str, threshold: float) -> Reader:
     from flows.reader import Reader
 
-    return Reader.open(load_domain(domain), vocabularies, which=which)
+    return Reader.open(load_domain(domain), vocabularies, which=which, threshold=threshold)

@@ -215,6 +215,22 @@ def test_extract_needs_no_workspace(root: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_extract_and_evaluate_follow_the_settings_of_a_workspace(root: Path, tmp_path: Path) -> None:
+    run("vocab", "build", "ai", root / "sample_corpus/vocabulary/ai.tsv", "--workspace", tmp_path)
+    papers = root / "sample_corpus" / "gold" / "ai.pubtator"
+    settings = tmp_path / "hypograph.toml"
+    links = {}
+    for threshold in ("0", "1.0"):  # every name of the vocabulary, none that only it knows
+        settings.write_text(f'domain = "ai"\nvocabulary_threshold = {threshold}\n', "utf-8")
+        found = run("extract", papers, "-o", "-", "--workspace", tmp_path).stdout
+        links[threshold] = found.count("\tAI:")
+        row = run("evaluate", papers, "--format", "json", "--workspace", tmp_path).stdout
+        assert json.loads(row)
+    assert links["0"] > links["1.0"]
+    settings.write_text('reader = "slow"', "utf-8")
+    assert "reader" in run("extract", papers, "-o", "-", "--workspace", tmp_path, code=2).stderr
+
+
 def test_gold_entities_are_kept(root: Path, tmp_path: Path) -> None:
     gold = root / "sample_corpus" / "gold" / "ai.pubtator"
     run("extract", gold, "-o", tmp_path / "out", "--domain", "ai", "--gold-entities", "--workspace", tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,16 @@ from fixtures_workspace import build_all
 from flows.workspace import Workspace
 from pipeline.vocabulary import build
 
+ADAPTERS = re.compile(r"^\[adapters[^\[]*", re.MULTILINE)
+
 
 @pytest.fixture
 def lines(root: Path, tmp_path: Path) -> list[str]:
     (tmp_path / "vocab").mkdir()
     build("ai", [root / "sample_corpus" / "vocabulary" / "ai.tsv"], tmp_path / "vocab" / "ai.vocab")
-    text = f'domain = "ai"\n[[corpus]]\npath = "{root}/sample_corpus/ai"\n'
+    pack = (root / "pipeline" / "domains" / "ai.toml").read_text("utf-8")
+    (tmp_path / "rules.toml").write_text(ADAPTERS.sub("", pack), "utf-8")
+    text = f'domain = "{tmp_path}/rules.toml"\n[[corpus]]\npath = "{root}/sample_corpus/ai"\n'
     (tmp_path / "hypograph.toml").write_text(text, "utf-8")
     build_all(tmp_path)
     with Workspace.open(tmp_path) as workspace:

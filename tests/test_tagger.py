@@ -184,13 +184,44 @@ def test_a_missing_adapter_is_told() -> None:
         Tagger.load("/no/such/folder")
 
 
+class Doubtful:
+    """A model for which each word is a drug with a probability of one half, and an illness with one of a hundredth."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+
+    def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]:
+        for number, row in enumerate(rows):
+            yield number, np.log(np.tile(np.array([0.49, 0.25, 0.25, 0.005, 0.005], dtype=np.float32), (len(row), 1)))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "kept"), [(0.6, "told other"), (0.4, "name told other"), (0.0, "name ill told other")]
+)
+def test_a_name_of_a_vocabulary_stays_where_the_tagger_believes_it(
+    encoder: Encoder, threshold: float, kept: str
+) -> None:
+    words = (("name", "Drug"), ("ill", "Ill"), ("told", "Drug"), ("other", "Gene"))
+    text = " ".join(word for word, _ in words)
+    given = [
+        Mention(text.index(word), text.index(word) + len(word), "1", word, kind, 0.9, extractor)
+        for word, kind in words
+        for extractor in ["pubtator" if word == "told" else "dictionary@1"]
+    ]
+    tagger = Tagger(Doubtful(encoder), CONFIG["types"], size=24, overlap=8, fingerprint="test@1", threshold=threshold)
+    (found,) = tagger([replace(split(Document("1", text)), mentions=tuple(given))])
+    assert [mention.text for mention in found.mentions] == kept.split()
+
+
 def test_what_is_found_wins_over_what_was_there() -> None:
     assert joined([mention(0, 5)], [mention(3, 9), mention(20, 25)]) == (mention(0, 5), mention(20, 25))
 
 
 def test_a_linked_name_wins_where_it_covers_what_is_found() -> None:
     linked, cut_off = mention(0, 9, concept="MESH:D1"), mention(12, 20, concept="MESH:D2")
-    assert joined([mention(0, 5), mention(10, 14)], [linked, cut_off]) == (linked, mention(10, 14))
+    found = [mention(0, 5), mention(10, 14)]
+    assert joined(found, [linked, cut_off]) == (linked, mention(10, 14))
+    assert joined(found, [linked, cut_off], unquestioned=True) == (linked, cut_off)
 
 
 def test_the_shipped_tagger_finds_a_drug_and_what_it_did(biomed: Tagger) -> None:
