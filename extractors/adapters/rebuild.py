@@ -5,153 +5,193 @@
     python -m extractors.adapters.rebuild biomed-ner --data ../shared/data
     python -m extractors.adapters.rebuild biomed-re --data ../shared/data --seed 14 --out models/seed-14
 
-``--data`` is a folder with the corpora (:data:`CORPORA`). A run that was killed goes on from its last epoch. Papers
-that a development set holds too, under whatever corpus' name, are left out of training.
+``--data`` is a folder with the corpora, :mod:`extractors.adapters.recipes` says which. A run that was killed goes on
+from its last epoch. Papers that a development set holds too, under whatever corpus' name, are left out of training.
+What a model needs and does not come with the project, its teachers, is made first and kept in ``--work``.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from extractors.adapter import read_adapter
-from extractors.adapters import HOME
-from extractors.encoder import load_encoder
-from extractors.training.card import card_of, write_card
-from extractors.training.checks import Task
-from extractors.training.corpora import Data, hold_out, paper_of, read_corpus, read_data
+from extractors.adapter import WHOLE, read_adapter, write_adapter
+from extractors.adapters import CONFIG, HOME
+from extractors.adapters.recipes import BIORED, CORPORA, RECIPES, SUBJECTS, Recipe
+from extractors.encoder import Encoder, load_encoder
+from extractors.encoders import SHIPPED, weights_sha256
+from extractors.encoders.packed import pack_folder
+from extractors.processor import processor
+from extractors.relations import RelationTagger
+from extractors.tagger import Tagger
+from extractors.training.card import Card, by_corpus, card_of, write_card
+from extractors.training.corpora import Corpus, Data, hold_out, paper_of, read_corpus, read_data
 from extractors.training.ner import TagTask
 from extractors.training.plan import Plan
-from extractors.training.re import RelationTask, scheme_of
-from extractors.training.run import fit
-from pipeline.domains import Domain, load_domain
+from extractors.training.re import RelationTask, scheme_for, scheme_of
+from extractors.training.run import CHECKPOINTS, CURVES, fit
+from pipeline.domains import Domain, known_domains, load_domain
+from pipeline.types import Reading, content_id
 
 log = logging.getLogger("rebuild")
-SUBJECTS = ("Variant", "Chemical", "Gene", "Disease")
-"""Of two types of entities the earlier one is the subject."""
-BIORED = (
-    *("Association", "Bind", "Comparison", "Conversion", "Cotreatment"),
-    *("Drug_Interaction", "Negative_Correlation", "Positive_Correlation"),
-)
+TIMED = 100
+"""So many papers of each development corpus are read to tell the speed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A corpus: its files below the data folder, what its makers annotated, and on which terms it may be used."""
+def rebuild(name: str, data: Path, out: Path, work: Path, plan: Plan, ships: bool = False) -> dict[str, float]:
+    """Train a model by its recipe, and first what it needs; gives its development scores.
 
-    train: str
-    development: str
-    types: tuple[str, ...]
-    relations: tuple[str, ...] = ()
-    terms: str = "none stated"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a model is made; ``shares`` are how often an epoch sees a corpus (1 where it is not named).
-
-    ``start`` is a tagger whose factors a model begins with.
+    Where it ``ships`` its factors are packed; one that is the base of others is parted in two.
     """
-
-    domain: str
-    task: Task
-    encoder: str
-    corpora: tuple[str, ...]
-    plan: Plan
-    shares: Mapping[str, float] = field(default_factory=dict)
-    start: str = ""
-    layer: int = 0
-
-
-CORPORA: Mapping[str, Source] = {
-    "bc5cdr": Source(
-        "bc5cdr/CDR_TrainingSet.PubTator.txt",
-        "bc5cdr/CDR_DevelopmentSet.PubTator.txt",
-        ("Chemical", "Disease"),
-        ("INDUCES",),
-        "released for research by BioCreative and NCBI",
-    ),
-    "ncbi": Source(
-        "ncbi_disease/NCBItrainset_corpus.txt",
-        "ncbi_disease/NCBIdevelopset_corpus.txt",
-        ("Disease",),
-        terms="public domain (US government work)",
-    ),
-    "biored": Source(
-        "biored/Train.PubTator",
-        "biored/Dev.PubTator",
-        ("Chemical", "Disease", "Gene", "Species", "Variant", "CellLine"),
-        BIORED,
-        "NCBI data, none stated",
-    ),
-}
-RECIPES: Mapping[str, Recipe] = {
-    "biomed-ner": Recipe("biomed", "ner", "minilm", ("bc5cdr", "ncbi", "biored"), Plan(rate=1e-3, average=0.998)),
-    "biomed-re": Recipe(
-        "biomed",
-        "re",
-        "minilm",
-        ("bc5cdr", "biored"),
-        Plan(epochs=3, rate=5e-4, average=0.99, batch_tokens=2048),
-        shares={"biored": 0.3},
-        start="biomed-ner",
-    ),
-}
-
-
-def rebuild(name: str, data: Path, out: Path, plan: Plan) -> dict[str, float]:
-    """Train a model by its recipe; gives its development scores."""
     recipe = RECIPES[name]
     domain = load_domain(recipe.domain)
+    needed = {need: made(need, data, work) for need in (recipe.start, *recipe.teachers) if need}
     found = read(recipe, data, domain)
-    task = _task(recipe, found, domain)
+    start = read_adapter(needed[recipe.start]) if recipe.start else None
+    encoder = load_encoder(start.encoder if start and start.config["encoder"] == WHOLE else recipe.encoder)
+    task = _task(recipe, encoder, found, domain, [needed[teacher] for teacher in recipe.teachers])
     began = time.monotonic()
-    start = read_adapter(recipe.start, kind="tagger") if recipe.start else None
     scores = fit(task, plan, out, start=start)
-    command = f"python -m extractors.adapters.rebuild {name} --data FOLDER"
-    card = card_of(out, found, command, seconds=time.monotonic() - began)
-    terms = {CORPORA[key].train: CORPORA[key].terms for key in recipe.corpora}
-    rows = [(*row[:3], next((t for path, t in terms.items() if row[0].endswith(path)), "")) for row in card.data]
-    write_card(replace(card, data=rows), out)
+    seconds = time.monotonic() - began
+    if ships and recipe.base:
+        out = ship(name, out)
+    elif ships:
+        adapter = read_adapter(out)
+        write_adapter(out, adapter.config, adapter.tensors, packed=True)
+    write_card(card(name, found, out, seconds), out)
     return scores
+
+
+def made(name: str, data: Path, work: Path) -> Path:
+    """The folder of a model that another needs: as it comes with the project, else made in ``work``."""
+    if (HOME / name / CONFIG).is_file():
+        return HOME / name
+    folder = work / name
+    if not (folder / CONFIG).is_file() or (folder / CHECKPOINTS).exists():
+        log.info("%s is needed first", name)
+        rebuild(name, data, folder, work, RECIPES[name].plan)
+    return folder
+
+
+def card(name: str, found: Data, out: Path, seconds: float) -> Card:
+    """The card of a model in its folder, with the terms of the corpora."""
+    command = f"python -m extractors.adapters.rebuild {name} --data FOLDER"
+    told = card_of(out, found, command, seconds=seconds)
+    terms = {key: CORPORA[key].terms for key in RECIPES[name].corpora}
+    return replace(
+        told,
+        data=[(*row[:3], terms.get(row[0], "")) for row in told.data],
+        speed=speed(out, found.development, load_domain(RECIPES[name].domain)),
+        limits=RECIPES[name].limits,
+        other=other(name, load_domain(RECIPES[name].domain)),
+    )
+
+
+def speed(out: Path, development: Sequence[Corpus], domain: Domain) -> str:
+    """How many of the development papers are read in a second on this machine, once the model is open."""
+    kind = read_adapter(out).config["kind"]
+    reader = Tagger.load(out, device="cpu") if kind == "tagger" else RelationTagger.load(out, domain)
+    some = [replace(reading, relations=()) for corpus in development for reading in corpus.readings[:TIMED]]
+    given = [replace(reading, mentions=()) for reading in some] if kind == "tagger" else some
+    list(reader(given[:1]))
+    began = time.monotonic()
+    list(reader(given))
+    rate = len(given) / (time.monotonic() - began)
+    what = "" if kind == "tagger" else ", entities given"
+    return f"{rate:.1f} development papers a second by {processor().name}, int8{what}."
+
+
+def other(name: str, domain: Domain) -> str:
+    """What the same pack's other reader scores, where that has another model."""
+    role = next((role for _, role, adapter in domain.adapters if adapter == name), "")
+    for reader, same, adapter in domain.adapters:
+        if same == role and adapter != name and (HOME / adapter / CONFIG).is_file():
+            scores = by_corpus(read_adapter(adapter).config["development"])
+            told = ", ".join(f"{corpus} {score:.1f}" for corpus, score in scores.items())
+            return f"The reader `{reader}` has [{adapter}](../{adapter}/README.md) instead: {told}."
+    return ""
+
+
+def ship(name: str, out: Path) -> Path:
+    """Part a tuned model into a packed base, for other adapters too, and its head; gives the folder of the latter."""
+    recipe = RECIPES[name]
+    adapter = read_adapter(out, kind="tagger")
+    base, home = SHIPPED / recipe.base, HOME / name
+    shutil.rmtree(base, ignore_errors=True)
+    pack_folder(out, base, licence=recipe.licence, origin=f"{recipe.encoder}, tuned as {name}")
+    config = {**adapter.config, "encoder": recipe.base, "encoder_sha256": weights_sha256(base)}
+    write_adapter(home, config, adapter.tensors)
+    shutil.copyfile(out / CURVES, home / CURVES)
+    return home
 
 
 def read(recipe: Recipe, data: Path, domain: Domain) -> Data:
     """The corpora of a recipe, without the papers that a development set holds too."""
-    sources = [CORPORA[key] for key in recipe.corpora]
-    names = [source.relations if recipe.task == "re" else source.types for source in sources]
-    dev = [read_corpus(data / s.development, domain, task=recipe.task, problems=[]) for s in sources]
-    held = frozenset(paper_of(reading.document) for corpus in dev for reading in corpus.readings)
+    sources = [CORPORA[key] for key in recipe.corpora if not CORPORA[key].plain]
+    names = [(source.relations if recipe.task == "re" else source.types) or None for source in sources]
+    dev = [(data / s.development, told) for s, told in zip(sources, names, strict=True) if s.development]
+    scored = [read_corpus(path, domain, task=recipe.task, problems=[]) for path, _ in dev]
+    held = frozenset(paper_of(reading.document) for corpus in scored for reading in corpus.readings)
     found = read_data(
         [(data / source.train, told) for source, told in zip(sources, names, strict=True)],
-        [(data / source.development, told) for source, told in zip(sources, names, strict=True)],
+        dev,
         domain,
         task=recipe.task,
         exclude=held,
+        plain=[data / CORPORA[key].train for key in recipe.corpora if CORPORA[key].plain],
     )
-    shares = [recipe.shares.get(key, 1.0) for key in recipe.corpora]
-    return replace(found, train=tuple(replace(c, share=s) for c, s in zip(found.train, shares, strict=True)))
+    titles = frozenset(_title(reading) for corpus in scored for reading in corpus.readings)
+    parts = [
+        _parted(replace(corpus, name=key, share=recipe.shares.get(key, 1.0)), titles)
+        for corpus, key in zip(found.train, recipe.corpora, strict=True)
+    ]
+    keys = [key for key in recipe.corpora if CORPORA[key].development]
+    told = [replace(corpus, name=key) for corpus, key in zip(found.development, keys, strict=True)]
+    return replace(found, train=tuple(learnt for learnt, _ in parts), development=(*told, *(p for _, p in parts if p)))
 
 
-def _task(recipe: Recipe, data: Data, domain: Domain) -> TagTask | RelationTask:
-    encoder = load_encoder(recipe.encoder)
+def _parted(corpus: Corpus, titles: Collection[str]) -> tuple[Corpus, Corpus | None]:
+    """What of a corpus is learnt from, and what is held out: by paper, or, of plain papers, by their titles."""
+    source = CORPORA[corpus.name]
+    if source.held:
+        return hold_out(corpus, share=source.held, seed=0)
+    if not source.plain:
+        return corpus, None
+    kept = [reading for reading in corpus.readings if _title(reading) not in titles]
+    return replace(corpus, readings=tuple(sorted(kept, key=_lot)[: source.plain])), None
+
+
+def _title(reading: Reading) -> str:
+    """The beginning of a paper without all but letters and digits: the same one has other ids in other corpora."""
+    return "".join(filter(str.isalnum, reading.document.text.lower()))[:60]
+
+
+def _lot(reading: Reading) -> str:
+    return content_id(reading.document.id)
+
+
+def _task(
+    recipe: Recipe, encoder: Encoder, data: Data, domain: Domain, teachers: Sequence[Path]
+) -> TagTask | RelationTask:
     if recipe.task == "ner":
-        return TagTask(encoder, data.train, data.development, [entity.name for entity in domain.entities])
+        known = {name for corpus in data.train for name in corpus.names}
+        types = [entity.name for entity in domain.entities if entity.name in known]
+        return TagTask(encoder, data.train, data.development, types, [Tagger.load(folder) for folder in teachers])
     parts = [hold_out(corpus, share=0.1, seed=0) for corpus in data.train]
-    readings = [reading for corpus in data.train for reading in corpus.readings]
-    return RelationTask(
-        encoder,
-        [kept for kept, _ in parts],
-        data.development,
-        scheme_of(readings, encoder, domain, subjects=SUBJECTS, groups=[BIORED]),
-        domain,
-        layer=recipe.layer,
-        held=[held for _, held in parts],
-    )
+    if domain.name == "biomed":
+        readings = [reading for corpus in data.train for reading in corpus.readings]
+        scheme = scheme_of(readings, encoder, domain, subjects=SUBJECTS, groups=[BIORED])
+    else:
+        scheme = scheme_for(data.train, encoder, domain, [[kind.name for kind in domain.relations]])
+    if recipe.window:
+        scheme = replace(scheme, window=recipe.window, overlap=recipe.window // 4)
+    learnt, held = [kept for kept, _ in parts], [part for _, part in parts]
+    return RelationTask(encoder, learnt, data.development, scheme, domain, layer=recipe.layer, held=held)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -159,11 +199,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpora")
     parser.add_argument("--out", type=Path, help="folder of the model (default: where it comes with the project)")
-    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--work", type=Path, default=Path("runs/models"), help="folder of what it needs first")
+    parser.add_argument("--seed", type=int, default=0, help="default: that of the recipe")
     args = parser.parse_args(arguments)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
-    plan = replace(RECIPES[args.name].plan, seed=args.seed)
-    log.info("%s: %s", args.name, rebuild(args.name, args.data, args.out or HOME / args.name, plan))
+    recipe = RECIPES[args.name]
+    plan = replace(recipe.plan, seed=args.seed or recipe.plan.seed)
+    named = {adapter for pack in known_domains() for *_, adapter in load_domain(pack).adapters}
+    out = args.out or (HOME if args.name in named and not recipe.base else args.work) / args.name
+    log.info("%s: %s", args.name, rebuild(args.name, args.data, out, args.work, plan, ships=not args.out))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Domain:
         where the pack names none for it.
 
         >>> load_domain("biomed").adapters_of("fast")["tagger"]
-        'biomed-ner'
+        'biomed-ner-fast'
         """
         rows = [row for row in self.adapters if row[0] == reader] or [row for row in self.adapters if row[0] == "best"]
         return {role: name for _, role, name in rows}
