@@ -14,7 +14,7 @@ from pipeline.sources import latex
 from pipeline.sources.latex_macros import expand
 from pipeline.sources.latex_text import argument, cut, plain, uncommented
 from pipeline.sources.shared.stream import Stream
-from pipeline.sources.shared.unpack import streams
+from pipeline.sources.shared.unpack import BROKEN, reason, streams
 from pipeline.types import Document, Failure
 
 Write = Callable[[str | bytes], Path]
@@ -67,7 +67,10 @@ def write(tmp_path: Path) -> Write:
 
 
 def item(path: Path) -> Document | Failure:
-    (found,) = [found for stream in streams(path) for found in _read(stream)]
+    try:
+        (found,) = [found for stream in streams(path) for found in _read(stream)]
+    except BROKEN as error:  # noise may begin as a packed file does
+        return Failure("paper.tex", "", reason(error))
     return found
 
 
