@@ -32,7 +32,7 @@ def test_real_abstracts_become_a_graph_that_answers(
     mesh = shared_data / "vocab" / "mesh"
     tables = (mesh / "mesh2024_descriptor_terms.tsv.gz", mesh / "mesh2024_descriptor_trees.tsv.gz")
     run(prefect_server, "vocab", "build", "mesh", *tables, *space)
-    made = rows("build", shared_data / "bc5cdr" / "CDR_DevelopmentSet.PubTator.txt")
+    made = rows("build", "--reader", "fast", shared_data / "bc5cdr" / "CDR_DevelopmentSet.PubTator.txt")
     assert (made["new"], made["failed"], made["documents"]) == (500, 0, 500)
     assert made["mentions"] > 5000
     assert made["edges"] > 500
@@ -51,6 +51,6 @@ def test_real_abstracts_become_a_graph_that_answers(
     graph = nx.read_graphml(tmp_path / "g.graphml")
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (made["entities"], made["edges"])
 
-    again = rows("build", shared_data / "bc5cdr" / "CDR_DevelopmentSet.PubTator.txt")
+    again = rows("build", "--reader", "fast", shared_data / "bc5cdr" / "CDR_DevelopmentSet.PubTator.txt")
     assert (again["new"], again["changed"], again["same"]) == (0, 0, 500)
     assert again["digest"] == made["digest"]

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_readers import QUICK, STUDIES, tiny_encoder, write_pubtator
 
@@ -15,6 +16,7 @@ from extractors.adapters.recipes import CORPORA, RECIPES, Recipe, Source
 from extractors.encoders import find
 from extractors.encoders.packed import read_weights
 from extractors.evaluate import mention_f1
+from extractors.relations import RelationTagger
 from extractors.tagger import Tagger
 from pipeline.domains import load_domain
 from pipeline.text import split
@@ -23,6 +25,7 @@ from pipeline.types import Document
 TRAIN, DEV = STUDIES[:36], STUDIES[36:]
 LONG = "The same paper is told in two corpora with an abstract that was changed a little at its end."
 PLAN = replace(QUICK, epochs=2, tuning="full")
+LORA = replace(PLAN, tuning="lora")
 
 
 @pytest.fixture
@@ -44,7 +47,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "tagger": Recipe(
             "biomed", "ner", encoder, ("gold", "plain"), PLAN, start="teacher", teachers=("teacher",), base="base"
         ),
-        "relations": Recipe("biomed", "re", "base", ("gold",), replace(PLAN, tuning="lora")),
+        "relations": Recipe("biomed", "re", "base", ("gold",), LORA),
+        "first": Recipe("biomed", "re", encoder, ("gold",), LORA),
+        "second": Recipe("biomed", "re", encoder, ("gold",), replace(LORA, seed=14), start="first"),
+        "mean": Recipe("biomed", "re", encoder, ("gold",), LORA, averaged=("first", "second")),
     }
     for name, value in (("CORPORA", corpora), ("RECIPES", recipes)):
         monkeypatch.setattr(rebuild, name, value)
@@ -78,6 +84,19 @@ def test_a_base_ships_packed_with_its_head_apart_and_carries_other_adapters(data
     assert relations.config["plan"]["seed"] == 3
 
 
+def test_a_model_is_the_mean_of_two_with_thresholds_of_its_own(data: Path) -> None:
+    scores = rebuild.rebuild("mean", data, data / "mean", data / "work", LORA, ships=True)
+    parts = [read_adapter(data / "work" / name).tensors for name in ("first", "second")]
+    mean = read_adapter(data / "mean", kind="relations")
+    assert set(mean.tensors) == set(parts[0])
+    for name, weights in mean.tensors.items():
+        assert np.abs(weights - (parts[0][name] + parts[1][name]) / 2).max() < 0.01, name
+        assert "head" not in name or np.abs(parts[0][name] - parts[1][name]).max() > 0, name
+    assert mean.config["development"] == scores
+    assert set(mean.config["thresholds"]) == {"INDUCES"}
+    assert RelationTagger.load(data / "mean", load_domain("biomed"), device="cpu").calibration
+
+
 def test_papers_of_development_parts_are_in_no_other_part(data: Path) -> None:
     found = rebuild.read(rebuild.RECIPES["tagger"], data, load_domain("biomed"))
     gold, plain = found.train
@@ -96,7 +115,7 @@ def test_a_corpus_without_a_development_part_is_parted_by_paper(data: Path) -> N
 def test_recipes_name_what_there_is() -> None:
     for name, recipe in RECIPES.items():
         assert set(recipe.corpora) <= set(CORPORA), name
-        assert {recipe.start, *recipe.teachers} - {""} <= set(RECIPES), name
+        assert {recipe.start, *recipe.teachers, *recipe.averaged} - {""} <= set(RECIPES), name
         assert set(recipe.shares) <= set(recipe.corpora), name
         assert load_domain(recipe.domain)
     bases = {recipe.base: recipe.encoder for recipe in RECIPES.values() if recipe.base}

@@ -7,7 +7,7 @@
 
 ``--data`` is a folder with the corpora, :mod:`extractors.adapters.recipes` says which. A run that was killed goes on
 from its last epoch. Papers that a development set holds too, under whatever corpus' name, are left out of training.
-What a model needs and does not come with the project, its teachers, is made first and kept in ``--work``.
+What a model needs and does not come with the project, its teachers say, is made first and kept in ``--work``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from extractors.training.corpora import Corpus, Data, hold_out, paper_of, read_c
 from extractors.training.ner import TagTask
 from extractors.training.plan import Plan
 from extractors.training.re import RelationTask, scheme_for, scheme_of
-from extractors.training.run import CHECKPOINTS, CURVES, fit
+from extractors.training.run import CHECKPOINTS, CURVES, average, fit
 from pipeline.domains import Domain, known_domains, load_domain
 from pipeline.types import Reading, content_id
 
@@ -50,13 +50,16 @@ def rebuild(name: str, data: Path, out: Path, work: Path, plan: Plan, ships: boo
     """
     recipe = RECIPES[name]
     domain = load_domain(recipe.domain)
-    needed = {need: made(need, data, work) for need in (recipe.start, *recipe.teachers) if need}
+    needed = {need: made(need, data, work) for need in (recipe.start, *recipe.teachers, *recipe.averaged) if need}
     found = read(recipe, data, domain)
     start = read_adapter(needed[recipe.start]) if recipe.start else None
     encoder = load_encoder(start.encoder if start and start.config["encoder"] == WHOLE else recipe.encoder)
     task = _task(recipe, encoder, found, domain, [needed[teacher] for teacher in recipe.teachers])
     began = time.monotonic()
-    scores = fit(task, plan, out, start=start)
+    if recipe.averaged:
+        scores = average(task, plan, [read_adapter(needed[part]) for part in recipe.averaged], out)
+    else:
+        scores = fit(task, plan, out, start=start)
     seconds = time.monotonic() - began
     if ships and recipe.base:
         out = ship(name, out)

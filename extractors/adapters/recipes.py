@@ -38,10 +38,10 @@ class Recipe:
     """How a model is made; ``shares`` are how often an epoch sees a corpus (1 where it is not named).
 
     ``start`` is the model that it begins with, encoder and all where that was tuned as a whole; ``teachers`` are models
-    whose say on each word is learnt too. What of these does not come with the project is made first. ``base`` is the
-    name under which its encoder comes with the project, for other adapters to lie over, and ``licence`` that of the
-    encoder that it was made of. ``window``
-    is that of a tagger of relations, where it is not the default. ``limits`` are told by its card.
+    whose say on each word is learnt too; one that is ``averaged`` of others is the mean of their weights and learns no
+    more. What of these does not come with the project is made first. ``base`` is the name under which its encoder comes
+    with the project, for other adapters to lie over, and ``licence`` that of the encoder that it was made of.
+    ``window`` is that of a tagger of relations, where it is not the default. ``limits`` are told by its card.
     """
 
     domain: str
@@ -52,6 +52,7 @@ class Recipe:
     shares: Mapping[str, float] = field(default_factory=dict)
     start: str = ""
     teachers: tuple[str, ...] = ()
+    averaged: tuple[str, ...] = ()
     base: str = ""
     licence: str = ""
     layer: int = 0
@@ -113,18 +114,20 @@ WIESP = (
     "Its encoder was tuned on biomedicine first.",
 )
 AVERAGED = (
-    "It is the mean of the weights of two models (a soup, Wortsman et al. 2022): one made by this command, and what "
-    "two more epochs made of it (peak rate 2e-4, `fast` 4e-4; BioRED whole, a third of BC5CDR, half of the silent "
-    "passes). The command stops at the first."
+    "It is the mean of the weights of two models (a soup, Wortsman et al. 2022); the second is what two more epochs, "
+    "with BioRED whole and a third of BC5CDR, made of the first."
 )
 SCALED = (
-    "The last epoch of the first was a run of its own, with other papers held out; so scores of INDUCES are scaled as "
-    "those of the first, on papers that it had not seen."
+    "The last epoch of the first of the two was a run of its own, with other papers held out; so scores of INDUCES are "
+    "scaled as those of the first, on papers that it had not seen."
 )
 CLAIMED = ("bc5cdr", "biored")
 PARTLY = {"bc5cdr": 0.6}
 CLAIMS = Plan(epochs=3, average=0.99, batch_tokens=2048)
 HALF = replace(CLAIMS, silent=0.5)
+MORE = replace(HALF, epochs=2, rate=2e-4, head_rate=6e-4, masked=0.1, seed=19)
+MORE_FAST = replace(MORE, rate=4e-4, head_rate=8e-4)
+LESS = {"bc5cdr": 0.35}
 SMALL = Plan(epochs=6, rate=2e-3, head_rate=2e-3, average=0.99, batch_tokens=512)
 FIELD = Plan(epochs=3, rate=1e-3)
 
@@ -162,23 +165,30 @@ RECIPES: Mapping[str, Recipe] = {
         limits=BIOMEDICINE,
     ),
     "biomed-cid": Recipe("biomed", "re", "hypograph-best", ("bc5cdr",), replace(CLAIMS, epochs=4)),
+    "biomed-re-first": Recipe("biomed", "re", "hypograph-best", CLAIMED, HALF, shares=PARTLY, start="biomed-cid"),
+    "biomed-re-second": Recipe("biomed", "re", "hypograph-best", CLAIMED, MORE, shares=LESS, start="biomed-re-first"),
     "biomed-re": Recipe(
         "biomed",
         "re",
         "hypograph-best",
         CLAIMED,
-        HALF,
-        shares=PARTLY,
-        start="biomed-cid",
+        MORE,
+        averaged=("biomed-re-first", "biomed-re-second"),
         limits=(*GIVEN, AVERAGED, SCALED),
+    ),
+    "biomed-re-fast-first": Recipe(
+        "biomed", "re", "minilm", CLAIMED, replace(CLAIMS, rate=5e-4), shares={"biored": 0.3}
+    ),
+    "biomed-re-fast-second": Recipe(
+        "biomed", "re", "minilm", CLAIMED, MORE_FAST, shares=LESS, start="biomed-re-fast-first"
     ),
     "biomed-re-fast": Recipe(
         "biomed",
         "re",
         "minilm",
         CLAIMED,
-        replace(CLAIMS, rate=5e-4),
-        shares={"biored": 0.3},
+        MORE_FAST,
+        averaged=("biomed-re-fast-first", "biomed-re-fast-second"),
         limits=(*GIVEN, AVERAGED, "Its encoder is `minilm`: two epochs over `hypograph-fast` told less."),
     ),
     "ai-ner": Recipe("ai", "ner", "hypograph-best", ("scierc",), SMALL, limits=SCIERC),

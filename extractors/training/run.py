@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -118,6 +119,22 @@ def fit(
     fitting.accelerator.wait_for_everyone()
     scores: dict[str, float] = json.loads((out / CONFIG).read_text("utf-8"))["development"]
     log.info("trained %d steps in %.0f s: %s", fitting.state.global_step, time.monotonic() - began, scores)
+    return scores
+
+
+def average(task: Task, plan: Plan, models: Sequence[Adapter], out: Path) -> dict[str, float]:
+    """Write the mean of the weights of models of one task, low-rank factors one by one, and give its scores.
+
+    Models that began with the same weights lie near enough to each other for that (a soup, Wortsman et al. 2022).
+    """
+    tensors = {name: np.mean([model.tensors[name] for model in models], axis=0) for name in models[0].tensors}
+    classifier = _classifier(task, plan)
+    tune(classifier, plan, steps=0, precision=precision_of(plan), markers=task.markers)
+    task.start(classifier, replace(models[0], tensors=tensors))
+    begin_with(classifier, tensors)
+    scores = dict(task.score(classifier))
+    out.mkdir(parents=True, exist_ok=True)
+    write(task, plan, classifier, out, scores)
     return scores
 
 
