@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("unhurried")
 
 pytest_plugins = ["fixtures_browser", "fixtures_ledger", "fixtures_neo4j", "fixtures_prefect", "fixtures_workspace"]
 
