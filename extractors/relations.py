@@ -113,7 +113,10 @@ class RelationTagger:
         """Which relations the scheme and the domain allow from one to the other."""
         told = self.scheme.holds(subject, object_)
         return np.array(
-            [one and kind.joins(subject.type, object_.type) for one, kind in zip(told, self.kinds, strict=True)]
+            [
+                one and (kind.loose or kind.joins(subject.type, object_.type))
+                for one, kind in zip(told, self.kinds, strict=True)
+            ]
         )
 
     def _relations(self, reading: Reading, scored: Sequence[tuple[Entity, Entity, Floats]]) -> Iterator[Relation]:

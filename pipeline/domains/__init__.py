@@ -32,10 +32,11 @@ class EntityType:
 class RelationType:
     """A kind of claim: which types it joins, and the words that betray it in a sentence.
 
-    One that is ``specific`` is told of the most specific object alone, not of that object's kind as well.
-    ``sign`` is 1 where more of the subject means more of the object, -1 where it means less, 0 where it does not tell.
-    ``triggers`` are read by :mod:`extractors.triggers`: ``"reduce*"`` is a verb in all its forms, passive included;
-    ``"is linked to"`` stands between subject and object; ``"reduction of {o} by {s}"`` says where they stand.
+    One that is ``loose`` models may tell of any types: ``subject``, ``object`` and ``same_type`` then say alone where
+    triggers are believed. One that is ``specific`` is told of the most specific object alone, not of that object's kind
+    as well. ``sign`` is 1 where more of the subject means more of the object, -1 where it means less, 0 where it does
+    not tell. ``triggers`` are read by :mod:`extractors.triggers`: ``"reduce*"`` is a verb in all its forms, passive
+    included; ``"is linked to"`` stands between subject and object; ``"reduction of {o} by {s}"`` says where they stand.
     """
 
     name: str
@@ -44,6 +45,7 @@ class RelationType:
     object: tuple[str, ...] = ()
     symmetric: bool = False
     same_type: bool = False
+    loose: bool = False
     specific: bool = False
     sign: int = 0
     labels: tuple[str, ...] = ()
@@ -158,6 +160,7 @@ def _relation(name: str, row: dict[str, Any], types: set[str]) -> RelationType:
         object=object_,
         symmetric=bool(row.get("symmetric", False)),
         same_type=bool(row.get("same_type", False)),
+        loose=bool(row.get("loose", False)),
         specific=bool(row.get("specific", False)),
         sign=_sign(name, row.get("sign", 0)),
         labels=tuple(row.get("labels", ())),
