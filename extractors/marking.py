@@ -42,6 +42,9 @@ class Scheme:
     Of the relations of one of the ``groups`` at most one holds between two entities. ``markers`` are the piece ids
     of the markers, in the order of ``types``.
 
+    Where ``mutual``, each relation is told from both of its ends: a pass for its object tells of its subject too, and
+    what has a direction has an output of its own for that (:attr:`outputs`).
+
     At the level of a ``document`` entities are concepts with all their mentions; at that of a ``sentence`` each
     mention is one, its objects are in the same sentence, and so much of the text around is seen as fits ``window``.
     """
@@ -55,6 +58,13 @@ class Scheme:
     window: int
     overlap: int
     level: Level = "document"
+    mutual: bool = False
+
+    @property
+    def outputs(self) -> tuple[tuple[str, bool], ...]:
+        """What a model scores of an object: a relation, and whether it is the inverse, of which that is the subject."""
+        inverse = [name for name in self.relations if self.mutual and name in self.ordered]
+        return (*((name, False) for name in self.relations), *((name, True) for name in inverse))
 
     def as_json(self) -> dict[str, Any]:
         """What :func:`extractors.relations.read_scheme` reads."""
@@ -67,13 +77,18 @@ class Scheme:
             "window": self.window,
             "overlap": self.overlap,
             "level": self.level,
+            "mutual": self.mutual,
         }
 
     def holds(self, subject: Entity, object_: Entity) -> list[bool]:
-        """For each relation, whether a pass for ``subject`` tells it of ``object_``."""
+        """For each output, whether a pass for ``subject`` tells it of ``object_``."""
         first = (subject.start, subject.id) < (object_.start, object_.id) or subject.type != object_.type
+        both = first or self.mutual
         pair = (subject.type, object_.type)
-        return [pair in self.pairs[name] and (first or name in self.ordered) for name in self.relations]
+        return [
+            (pair[::-1] if inverse else pair) in self.pairs[name] and (both or name in self.ordered)
+            for name, inverse in self.outputs
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 The model gives the marker of a possible object one score a relation; an object's score is the log-sum-exp over its
 mentions, so that one clear statement is enough. Of the relations that exclude each other, and none of them, whose
-score is zero, the probabilities sum to one. (Marked subjects with packed objects come from PL-Marker, Ye et al., ACL
-2022; the pooling over mentions from BRAN, Verga et al., NAACL 2018.)
+score is zero, the probabilities sum to one. (Marked subjects with packed objects, and relations that are told from both
+ends, come from PL-Marker, Ye et al., ACL 2022; the pooling over mentions from BRAN, Verga et al., NAACL 2018.)
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
@@ -92,12 +93,16 @@ class RelationTagger:
         for at, subject, object_, logits in self._logits(jobs):
             pair = (subject, object_)
             best[at][pair] = np.maximum(best[at][pair], logits) if pair in best[at] else logits
-        return [[(*pair, self._sure(*pair, found[pair])) for pair in sorted(found, key=_place)] for found in best]
+        return [list(self._sure(found)) for found in best]
 
-    def _sure(self, subject: Entity, object_: Entity, logits: Floats) -> Floats:
-        return calibrated(
-            probabilities(logits, self._open(subject, object_), self.scheme), self.scheme, self.calibration
-        )
+    def _sure(self, found: Mapping[tuple[Entity, Entity], Floats]) -> Iterator[tuple[Entity, Entity, Floats]]:
+        """From the scores of passes to a probability for each relation from one entity to another."""
+        if self.scheme.mutual:
+            found = joined(found, self.scheme)
+        for one, other in sorted(found, key=_place):
+            sure = probabilities(found[one, other], self._open(one, other), self.scheme)
+            for subject, object_, row in directed(one, other, sure, self.scheme):
+                yield subject, object_, calibrated(row, self.scheme, self.calibration)
 
     def _logits(self, jobs: Sequence[tuple[int, Marked]]) -> Iterator[tuple[int, Entity, Entity, Floats]]:
         """The scores of each pair in each window: the log-sum-exp over the mentions of the object."""
@@ -111,13 +116,12 @@ class RelationTagger:
 
     def _open(self, subject: Entity, object_: Entity) -> Bools:
         """Which relations the scheme and the domain allow from one to the other."""
-        told = self.scheme.holds(subject, object_)
-        return np.array(
-            [
-                one and (kind.loose or kind.joins(subject.type, object_.type))
-                for one, kind in zip(told, self.kinds, strict=True)
-            ]
-        )
+        pair = (subject.type, object_.type)
+        held = self.scheme.holds(subject, object_)
+        for at, (name, turned) in enumerate(self.scheme.outputs):
+            kind = self.kinds[self.scheme.relations.index(name)]
+            held[at] = held[at] and (kind.loose or kind.joins(*(pair[::-1] if turned else pair)))
+        return np.array(held)
 
     def _relations(self, reading: Reading, scored: Sequence[tuple[Entity, Entity, Floats]]) -> Iterator[Relation]:
         for subject, object_, row in scored:
@@ -160,11 +164,33 @@ def read_scheme(adapter: Adapter) -> Scheme:
         window=config["window"],
         overlap=config["overlap"],
         level=config["level"],
+        mutual=config.get("mutual", False),
     )
 
 
+def joined(found: Mapping[tuple[Entity, Entity], Floats], scheme: Scheme) -> dict[tuple[Entity, Entity], Floats]:
+    """The mean of what the passes for either of two entities say, as if in a pass for the one that is named first."""
+    turned = [scheme.outputs.index((name, not inverse and name in scheme.ordered)) for name, inverse in scheme.outputs]
+    looks: dict[tuple[Entity, Entity], list[Floats]] = defaultdict(list)
+    for (subject, object_), logits in found.items():
+        first = (subject.start, subject.id) < (object_.start, object_.id)
+        looks[(subject, object_) if first else (object_, subject)].append(logits if first else logits[turned])
+    return {pair: np.mean(said, axis=0) for pair, said in looks.items()}
+
+
+def directed(one: Entity, other: Entity, row: Floats, scheme: Scheme) -> Iterator[tuple[Entity, Entity, Floats]]:
+    """The outputs of a pass apart by direction: a probability a relation each time."""
+    number = len(scheme.relations)
+    yield one, other, row[:number]
+    if scheme.mutual:
+        back = np.zeros_like(row[:number])
+        for at, (name, _) in enumerate(scheme.outputs[number:], number):
+            back[scheme.relations.index(name)] = row[at]
+        yield other, one, back
+
+
 def probabilities(logits: Floats, open_: Bools, scheme: Scheme) -> Floats:
-    """A probability a relation: of those of a group that are open, and none of them, they sum to one.
+    """A probability an output: of those of a group that are open, and none of them, they sum to one.
 
     >>> scheme = Scheme((), ("A", "B"), {}, frozenset(), (("A", "B"),), (), 8, 2)
     >>> probabilities(np.zeros(2, np.float32), np.array([True, True]), scheme).round(2).tolist()
@@ -172,7 +198,7 @@ def probabilities(logits: Floats, open_: Bools, scheme: Scheme) -> Floats:
     """
     sure = np.zeros_like(logits)
     for group in scheme.groups:
-        at = [n for n, name in enumerate(scheme.relations) if name in group and open_[n]]
+        at = [n for n, (name, _) in enumerate(scheme.outputs) if name in group and open_[n]]
         top = max(0.0, *logits[at]) if at else 0.0
         weights = np.exp(logits[at] - top)
         sure[at] = weights / (weights.sum() + np.exp(-top))

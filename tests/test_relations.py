@@ -24,7 +24,16 @@ from extractors.encoder import Encoder
 from extractors.evaluate import relation_f1
 from extractors.marking import Entity, Level, Marked, Pass, Scheme, entities, marked
 from extractors.model import open_pass_model
-from extractors.relations import RelationTagger, calibrated, chosen, nearest, probabilities, read_scheme
+from extractors.relations import (
+    RelationTagger,
+    calibrated,
+    chosen,
+    directed,
+    joined,
+    nearest,
+    probabilities,
+    read_scheme,
+)
 from extractors.tags import Pieces, cut
 from extractors.torch_model import PIECES, TorchPassModel
 from extractors.training.corpora import read_corpus
@@ -354,9 +363,31 @@ def test_calibration_scales_a_group_and_keeps_its_shares(logits: list[float], sl
     assert calibrated(row, apart, {}) == pytest.approx(row, abs=1e-6)
     sure = calibrated(row, apart, {"A": (slope, offset), "B": (slope, offset)})
     before, after = row[:2].sum(), sure[:2].sum()
-    assert np.log(after / (1 - after)) == pytest.approx(slope * np.log(before / (1 - before)) + offset, abs=0.02)
+    scaled = slope * np.log(before / (1 - before)) + offset
+    assert after == pytest.approx(1 / (1 + np.exp(-scaled)), abs=1e-4)
     assert sure[0] / after == pytest.approx(row[0] / before, abs=1e-4)
     assert sure[2] == pytest.approx(row[2], abs=1e-6)
+
+
+def test_what_both_ends_say_is_one_answer() -> None:
+    pairs = {"A": frozenset({("X", "Y"), ("Y", "X")}), "C": frozenset({("X", "Y")})}
+    scheme = Scheme(("X", "Y"), ("A", "C"), pairs, frozenset({"A"}), (("A", "C"),), (), 8, 0, "sentence", mutual=True)
+    assert scheme.outputs == (("A", False), ("C", False), ("A", True))
+    one, other = (
+        Entity(name, name, (Mention(at, at + 1, "1", name, name, 1.0, "gold"),)) for at, name in enumerate("XY")
+    )
+    assert scheme.holds(one, other) == [True, True, True]
+    assert scheme.holds(other, one) == [True, False, True]
+    from_one, from_other = np.array([2.0, 1.0, -4.0]), np.array([0.0, 3.0, 4.0])
+    for found in (
+        {(one, other): from_one, (other, one): from_other},
+        {(other, one): from_other, (one, other): from_one},
+    ):
+        assert {pair: row.tolist() for pair, row in joined(found, scheme).items()} == {(one, other): [3.0, 2.0, -2.0]}
+    assert joined({(other, one): from_other}, scheme)[one, other].tolist() == [4.0, 3.0, 0.0]
+    straight, back = directed(one, other, np.array([0.5, 0.2, 0.1]), scheme)
+    assert (straight[:2], straight[2].tolist()) == ((one, other), [0.5, 0.2])
+    assert (back[:2], back[2].tolist()) == ((other, one), [0.1, 0.0])
 
 
 def test_a_relation_is_told_where_its_group_is_sure_enough() -> None:

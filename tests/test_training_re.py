@@ -256,8 +256,11 @@ def test_mentions_without_concepts_are_related_within_sentences(encoder: Encoder
     found = scheme_for([loose], encoder, BIOMED, [])
     assert (found.level, found.window, "INDUCES" in found.ordered) == ("sentence", 128, True)
     assert told(loose.readings[0], BOTH, found) == {("INDUCES", ends[0].uid, ends[1].uid)}
-    (example,) = relation_examples(encoder, loose.readings[:1], found, BOTH)
-    assert example.gold.sum() == 1
+    examples = list(relation_examples(encoder, loose.readings[:1], found, BOTH))
+    gold = [tuple(row) for example in examples for row in example.gold.tolist()]
+    assert found.outputs == (("INDUCES", False), ("INDUCES", True))
+    assert sorted(set(gold)) == [(False, False), (False, True), (True, False)]
+    assert np.sum(gold, axis=0).tolist() == [1, 1]  # from the chemical, and from the disease
 
 
 class Sure:

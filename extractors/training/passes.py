@@ -21,7 +21,7 @@ LARGEST = 4096
 
 @dataclass(frozen=True, slots=True)
 class RelationExample:
-    """A window with its passes; ``gold`` and ``told`` are booleans of shape objects (of all passes) x relations.
+    """A window with its passes; ``gold`` and ``told`` are booleans of shape objects (of all passes) x outputs.
 
     Where ``told`` is false the corpus, or the scheme, says nothing about the relation.
     """
@@ -47,7 +47,7 @@ def relation_examples(
     The passes of a window that tell a relation and those that tell none are examples apart; where they have more than
     :data:`LARGEST` pieces they are several.
     """
-    asked = torch.tensor([name in annotated for name in scheme.relations])
+    asked = torch.tensor([name in annotated for name, _ in scheme.outputs])
     for reading in readings:
         (pieces,) = cut(encoder.tokenizer, [reading.document.text])
         claims = {(relation.predicate, *ends(relation, scheme)) for relation in reading.relations}
@@ -75,10 +75,11 @@ def _told(look: Pass, scheme: Scheme, asked: Tensor) -> Tensor:
 
 
 def _gold(claims: Set[tuple[str, str, str]], subject: Entity, object_: Entity, scheme: Scheme) -> list[bool]:
+    straight, turned = (subject.id, object_.id), (object_.id, subject.id)
     return [
-        (name, subject.id, object_.id) in claims
-        or (name not in scheme.ordered and (name, object_.id, subject.id) in claims)
-        for name in scheme.relations
+        (name, *(turned if inverse else straight)) in claims
+        or (name not in scheme.ordered and (name, *turned) in claims)
+        for name, inverse in scheme.outputs
     ]
 
 
@@ -95,7 +96,7 @@ class RelationModel(nn.Module):
     def __init__(self, classifier: RelationClassifier, scheme: Scheme, plan: Plan, mask_id: int) -> None:
         super().__init__()
         self.classifier = classifier
-        self.groups = [[n for n, name in enumerate(scheme.relations) if name in group] for group in scheme.groups]
+        self.groups = [[n for n, (name, _) in enumerate(scheme.outputs) if name in group] for group in scheme.groups]
         self.markers: Tensor
         self.register_buffer("markers", torch.tensor(scheme.markers), persistent=False)
         self.masked, self.smoothing, self.mask_id = plan.masked, plan.smoothing, mask_id

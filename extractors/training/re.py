@@ -16,7 +16,7 @@ from extractors.classifier import RelationClassifier, passes_of
 from extractors.encoder import Encoder
 from extractors.evaluate import f1
 from extractors.marking import Level, Scheme
-from extractors.relations import RelationTagger
+from extractors.relations import RelationTagger, read_scheme
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
 from extractors.training.passes import RelationExample, RelationModel, relation_examples
@@ -66,7 +66,7 @@ class RelationTask:
         if not 0 <= layer <= self.layers:
             raise UsageError(f"layer {layer}: {encoder.name} can be divided at 0 to {self.layers}")
         self.layer = layer
-        self.outputs = len(scheme.relations)
+        self.outputs = len(scheme.outputs)
         self.markers = scheme.markers
         self.thresholds = dict.fromkeys(scheme.relations, 0.5)
         self.calibration: dict[str, tuple[float, float]] = {}
@@ -138,7 +138,7 @@ class RelationTask:
         """
         if adapter.config["kind"] != self.kind:
             return
-        begin_head(classifier, adapter.tensors, self.scheme.relations, list(adapter.config["pairs"]))
+        begin_head(classifier, adapter.tensors, self.scheme.outputs, read_scheme(adapter).outputs)
         classifier.mark.copy_(torch.from_numpy(adapter.tensors["mark"]))
         table, types = classifier.encoder.get_input_embeddings(), adapter.config["types"]
         if isinstance(table, Markers) and "markers" in adapter.tensors:
@@ -154,8 +154,8 @@ class RelationTask:
 def scheme_for(corpora: Sequence[Corpus], encoder: Encoder, domain: Domain, groups: Sequence[Sequence[str]]) -> Scheme:
     """What there is to tell in some corpora.
 
-    Relations between mentions that are linked to nothing are told within a sentence, and have the direction that
-    the domain pack says; those between concepts are told within a document, and have none.
+    Relations between mentions that are linked to nothing are told within a sentence, from both ends, and have the
+    direction that the domain pack says; those between concepts are told within a document, and have none.
     """
     readings = [reading for corpus in corpora for reading in corpus.readings]
     loose = any(not relation.subject.concept_id for reading in readings for relation in reading.relations)
@@ -213,6 +213,7 @@ def scheme_of(  # noqa: PLR0913  a scheme has that many choices
         window=window or encoder.size,
         overlap=min(OVERLAP, (window or encoder.size) // 4),
         level=level,
+        mutual=level == "sentence",
     )
 
 

@@ -81,7 +81,7 @@ def begin_with(model: TokenClassifier, tensors: Mapping[str, Array]) -> None:
 
 @torch.no_grad()
 def begin_head(
-    model: TokenClassifier, tensors: Mapping[str, Array], names: Sequence[str], known: Sequence[str]
+    model: TokenClassifier, tensors: Mapping[str, Array], names: Sequence[object], known: Sequence[object]
 ) -> None:
     """Begin with another head's rows for what both score; ``names`` are the model's, ``known`` the other's."""
     for at, name in enumerate(names):
