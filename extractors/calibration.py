@@ -1,8 +1,9 @@
 """Scores that mean what they say: of the mentions with a score of 0.8, four in five should be right.
 
 Temperature scaling (Guo et al., ICML 2017) divides all logits of a model by one number, which is found on development
-data: no decision changes, only how sure they look. Platt scaling (Platt, 1999) adds an offset, for the yes or no of
-relations. The expected calibration error (Naeini et al., AAAI 2015) measures what is left.
+data: no decision changes, only how sure they look. Platt scaling (Platt, 1999) adds an offset, for what is right or
+wrong as a whole: mentions and relations. The expected calibration error (Naeini et al., AAAI 2015) measures what is
+left.
 """
 
 from __future__ import annotations
@@ -123,6 +124,16 @@ def fit_platt(logits: npt.ArrayLike, right: npt.ArrayLike, *, steps: int = 100) 
         if np.abs(change).max() < 1e-9:
             break
     return round(float(weights[0]), 6), round(float(weights[1]), 6)
+
+
+def platt_line(scores: npt.ArrayLike, right: npt.ArrayLike) -> tuple[float, float]:
+    """Slope and offset for the logits of scores; where nothing is scored, or the order would turn round, 1 and 0.
+
+    >>> platt_line([0.9, 0.6], [False, True])
+    (1.0, 0.0)
+    """
+    slope, offset = fit_platt(logit(scores), right) if np.size(scores) else (1.0, 0.0)
+    return (slope, offset) if slope > 0 else (1.0, 0.0)
 
 
 def sigmoid(logits: npt.ArrayLike) -> Array:

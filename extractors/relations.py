@@ -132,10 +132,15 @@ class RelationTagger:
     def _relation(
         self, reading: Reading, kind: RelationType, subject: Entity, object_: Entity, score: float
     ) -> Relation:
-        """The claim at the place where the two are named closest to each other."""
+        """The claim at the place where the two are named closest to each other.
+
+        It is right where the relation holds and both of its entities are right, each by its surest mention.
+        """
         if kind.symmetric and object_.start < subject.start:
             subject, object_ = object_, subject
         one, other, start, end = nearest(reading, subject, object_)
+        for entity in (subject, object_):
+            score *= max(mention.score for mention in entity.mentions)
         return Relation(
             start,
             end,

@@ -14,6 +14,7 @@ import numpy as np
 from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
 from extractors.agreement import agreed
+from extractors.calibration import logit, sigmoid
 from extractors.model import Model, open_model
 from extractors.tags import (
     Floats,
@@ -39,8 +40,9 @@ log = logging.getLogger(__name__)
 class Tagger:
     """An :class:`extractors.base.Extractor` that adds mentions.
 
-    A mention's score is the probability of all its tags together. ``temperature`` is what the model's scores are
-    divided by, so that these probabilities come true as often as they say (Guo et al., ICML 2017).
+    A mention's score is the probability of all its tags together, after Platt scaling: ``line`` has slope and offset of
+    its logit. ``temperature`` is what the model's scores are divided by, so that the probabilities of tags come true as
+    often as they say (Guo et al., ICML 2017).
 
     A name that a dictionary found stays a mention where the tagger gives its type a probability of ``threshold`` or
     more: large vocabularies name much that nobody calls an entity. Of types that it does not know it says nothing.
@@ -51,7 +53,7 @@ class Tagger:
 
     ahead = 64
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a tagger has that many settings
         self,
         model: Model,
         types: Sequence[str],
@@ -60,6 +62,7 @@ class Tagger:
         overlap: int,
         fingerprint: str,
         temperature: float = 1.0,
+        line: tuple[float, float] = (1.0, 0.0),
         threshold: float = VOCABULARY_THRESHOLD,
     ) -> None:
         self.model = model
@@ -67,6 +70,7 @@ class Tagger:
         self.size = size
         self.overlap = overlap
         self.temperature = temperature
+        self.line = line
         self.threshold = threshold
         self.fingerprint = fingerprint
         self._allowed = transitions(self.names)
@@ -96,6 +100,7 @@ class Tagger:
             overlap=config["overlap"],
             fingerprint=fingerprint("tagger", adapter.folder, threshold),
             temperature=config.get("temperature", 1.0),
+            line=tuple(config.get("line", (1.0, 0.0))),
             threshold=threshold,
         )
 
@@ -151,7 +156,9 @@ class Tagger:
         text = reading.document.text
         path = self._path(table, sentences)
         sure = table[range(len(path)), path]
+        slope, offset = self.line
         for first, last, kind in decode(path, self.names):
+            likely = logit(np.exp(sure[first:last].sum()))
             start, stop = pieces.words[first].start, pieces.words[last - 1].end
             yield Mention(
                 start,
@@ -159,7 +166,7 @@ class Tagger:
                 document_id=reading.document.id,
                 text=text[start:stop],
                 type=kind,
-                score=round(float(np.exp(sure[first:last].sum())), 4),
+                score=round(float(sigmoid(slope * likely + offset)), 4),
                 extractor=self.fingerprint,
             )
 

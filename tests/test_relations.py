@@ -461,6 +461,21 @@ def test_relations_obey_the_types_and_keep_what_was_there(tagger: RelationTagger
     assert all(r.extractor == tagger.fingerprint and 0 <= r.score <= 1 for r in new)
 
 
+def test_a_claim_is_no_surer_than_its_ends(biomed: RelationTagger) -> None:
+    text = reading(
+        "Haloperidol causes catalepsy. So catalepsy is known.", ("Haloperidol", "Chemical", "M:1"), CATALEPSY
+    )
+    drug, *effects = text.mentions
+
+    def score(*doubts: float) -> float:
+        scores = (1.0, *doubts)
+        unsure = tuple(replace(old, score=new) for old, new in zip((drug, *effects), scores, strict=True))
+        return next(r.score for r in next(biomed([replace(text, mentions=unsure)])).relations)
+
+    assert score(0.5, 0.25) == pytest.approx(score(1.0, 1.0) / 2, abs=1e-4)
+    assert score(0.25, 1.0) == score(1.0, 1.0)  # one sure mention is enough
+
+
 def test_readings_without_mentions_pass_through_in_order(tagger: RelationTagger) -> None:
     given = [Reading(Document(str(at), text)) for at, text in enumerate(["", "Nothing here.", "\ud800"] * 10)]
     assert list(tagger(given)) == given

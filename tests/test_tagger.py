@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tiny_readers import random_adapter, tiny_encoder
 
 from extractors.adapter import read_adapter
+from extractors.calibration import logit, sigmoid
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger, joined, sentence_windows
@@ -153,6 +154,26 @@ def test_readings_are_taken_a_look_ahead_at_a_time(tagger: Tagger) -> None:
 
     assert len(list(islice(tagger(endless()), 3))) == 3
     assert taken == tagger.ahead
+
+
+def test_scores_are_scaled_as_whole_mentions(tagger: Tagger) -> None:
+    text = split(Document("1", "Lithium and haloperidol gave pain to many."))
+    (plain,) = tagger([text])
+    scaled = Tagger(
+        tagger.model,
+        [name[2:] for name in tagger.names if name.startswith("B-")],
+        size=tagger.size,
+        overlap=tagger.overlap,
+        fingerprint=tagger.fingerprint,
+        line=(0.5, 1.0),
+    )
+    (other,) = scaled([text])
+    assert plain.mentions
+    assert [replace(new, score=old.score) for new, old in zip(other.mentions, plain.mentions, strict=True)] == list(
+        plain.mentions
+    )
+    for new, old in zip(other.mentions, plain.mentions, strict=True):
+        assert new.score == pytest.approx(float(sigmoid(0.5 * logit(old.score) + 1.0)), abs=2e-3)
 
 
 def test_the_fingerprint_depends_on_the_weights(encoder: Encoder, tagger: Tagger, tmp_path: Path) -> None:

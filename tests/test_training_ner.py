@@ -15,13 +15,14 @@ from tiny_readers import NER, QUICK, STUDIES, TYPES, tiny_encoder
 
 from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import WEIGHTS
+from extractors.calibration import logit, sigmoid
 from extractors.classifier import TokenClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger
 from extractors.tags import Row, tag_names
 from extractors.torch_model import TorchModel
-from extractors.training.ner import TagTask, partial_tags, tag_examples, tag_loss
+from extractors.training.ner import TagTask, mention_line, partial_tags, tag_examples, tag_loss
 from extractors.training.plan import TUNINGS, Plan
 from extractors.training.run import CHECKPOINTS, fit
 from pipeline.errors import InputError, UsageError
@@ -53,6 +54,18 @@ class Remembering(TagTask):
 
 
 ROWS = [Row(tuple(range(2000, 2000 + 5 * size)), tuple(range(2, 2 + 5 * size))) for size in (1, 3)]
+
+
+def test_scores_of_mentions_are_scaled_to_the_share_that_is_right() -> None:
+    def found(score: float, right: bool) -> Mention:
+        return Mention(0 if right else 1, 7, "1", "aspirin", "Chemical", score, "tagger@1")
+
+    gold = [replace(split(Document("1", "aspirin.")), mentions=(found(1.0, True),))] * 40
+    guesses = [found(score, at < share) for score, share in ((0.9, 12), (0.5, 4)) for at in range(20)]
+    read = [replace(one, mentions=(guess,)) for one, guess in zip(gold, guesses, strict=True)]
+    slope, offset = mention_line([replace(NER, readings=tuple(gold))], [read])
+    assert sigmoid(slope * logit([0.9, 0.5]) + offset) == pytest.approx([0.6, 0.2], abs=0.03)
+    assert mention_line([replace(NER, readings=tuple(gold), names=frozenset({"Disease"}))], [read]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("tuning", TUNINGS)

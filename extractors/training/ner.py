@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from extractors.adapter import Adapter
-from extractors.calibration import fit_temperature
+from extractors.calibration import fit_temperature, platt_line
 from extractors.classifier import TokenClassifier, padded
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
@@ -24,7 +24,7 @@ from extractors.training.plan import Plan
 from extractors.training.teaching import Halves, soft_tags
 from extractors.training.tuning import begin_head
 from pipeline.errors import UsageError
-from pipeline.types import Reading
+from pipeline.types import Mention, Reading
 
 WINDOW, OVERLAP = 192, 64
 CALIBRATED = 50
@@ -164,6 +164,7 @@ class TagTask:
         self.outputs = len(self.names)
         self.markers: tuple[int, ...] = ()
         self.temperature = 1.0
+        self.line = (1.0, 0.0)
         self.teachers = teachers
 
     def classifier(self, plan: Plan) -> TokenClassifier:
@@ -198,13 +199,17 @@ class TagTask:
         return batch | ({"taught": torch.from_numpy(np.concatenate(taught)).float()} if taught else {})
 
     def score(self, classifier: TokenClassifier) -> dict[str, float]:
-        """F1 on each development corpus, over the types that it annotates, and their mean; fits the temperature."""
+        """F1 on each development corpus, over the types that it annotates, and their mean; calibrates the scores."""
         model = TorchModel(self.encoder, classifier)
         self.temperature = self._fitted(model)
-        tagger = Tagger(model, self.types, size=WINDOW, overlap=OVERLAP, fingerprint="training")
+        tagger = Tagger(
+            model, self.types, size=WINDOW, overlap=OVERLAP, fingerprint="training", temperature=self.temperature
+        )
+        found = [list(tagger(map(_bare, corpus.readings))) for corpus in self.development]
+        self.line = mention_line(self.development, found)
         scores = {
-            corpus.name: mention_f1(corpus.readings, list(tagger(map(_bare, corpus.readings))), corpus.names)
-            for corpus in self.development
+            corpus.name: mention_f1(corpus.readings, readings, corpus.names)
+            for corpus, readings in zip(self.development, found, strict=True)
         }
         return scores | {"f1": sum(scores.values()) / max(1, len(scores))}
 
@@ -235,7 +240,25 @@ class TagTask:
     def config(self) -> dict[str, object]:
         windows = {"window": WINDOW, "overlap": OVERLAP}
         taught = {"teachers": [teacher.fingerprint for teacher in self.teachers]} if self.teachers else {}
-        return {"types": list(self.types), **windows, "temperature": self.temperature, **taught}
+        return {"types": list(self.types), **windows, "temperature": self.temperature, "line": self.line, **taught}
+
+
+def mention_line(corpora: Sequence[Corpus], found: Sequence[Sequence[Reading]]) -> tuple[float, float]:
+    """How to scale the scores of the mentions that a tagger found in corpora, of the types that they annotate."""
+    judged = [
+        (mention.score, _place(mention) in gold)
+        for corpus, readings in zip(corpora, found, strict=True)
+        for told, reading in zip(corpus.readings, readings, strict=True)
+        for gold in [{_place(mention) for mention in told.mentions}]
+        for mention in reading.mentions
+        if mention.type in corpus.names
+    ]
+    scores, right = zip(*judged, strict=True) if judged else ((), ())
+    return platt_line(scores, right)
+
+
+def _place(mention: Mention) -> tuple[int, int, str]:
+    return mention.start, mention.end, mention.type
 
 
 def _bare(reading: Reading) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence, Set
 
-from extractors.calibration import fit_platt, logit
+from extractors.calibration import platt_line
 from extractors.evaluate import f1, unordered
 from extractors.marking import Entity, Scheme
 from extractors.relations import RelationTagger, calibrated, chosen
@@ -35,7 +35,7 @@ def fitted(tagger: RelationTagger, held: Corpus) -> tuple[tuple[float, float], f
 def _line(
     scored: Sequence[Sequence[Scored]], gold: Sequence[Set[Claim]], names: Set[str], scheme: Scheme
 ) -> tuple[float, float]:
-    """Slope and offset of the logit; what would turn the order of scores round is not believed."""
+    """Slope and offset of the logit."""
     totals: list[float] = []
     right: list[bool] = []
     for rows, claims in zip(scored, gold, strict=True):
@@ -45,8 +45,7 @@ def _line(
                 if total := float(row[at].sum()):
                     totals.append(total)
                     right.append(any(_claim(scheme.relations[n], one.id, other.id, scheme) in claims for n in at))
-    slope, offset = fit_platt(logit(totals), right) if totals else (1.0, 0.0)
-    return (slope, offset) if slope > 0 else (1.0, 0.0)
+    return platt_line(totals, right)
 
 
 def best_threshold(
