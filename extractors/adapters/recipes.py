@@ -128,6 +128,7 @@ HALF = replace(CLAIMS, silent=0.5)
 MORE = replace(HALF, epochs=2, rate=2e-4, head_rate=6e-4, masked=0.1, seed=19)
 MORE_FAST = replace(MORE, rate=4e-4, head_rate=8e-4)
 LESS = {"bc5cdr": 0.35}
+SENTENCES = replace(CLAIMS, epochs=4, rate=4e-4, batch_tokens=1024)
 SMALL = Plan(epochs=6, rate=2e-3, head_rate=2e-3, average=0.99, batch_tokens=512)
 FIELD = Plan(epochs=3, rate=1e-3)
 
@@ -193,12 +194,14 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "ai-ner": Recipe("ai", "ner", "hypograph-best", ("scierc",), SMALL, limits=SCIERC),
     "ai-ner-fast": Recipe("ai", "ner", "hypograph-fast", ("scierc",), replace(SMALL, masked=0.1), limits=SCIERC),
+    "ai-re-first": Recipe("ai", "re", "hypograph-best", ("scierc",), SENTENCES, window=80),
     "ai-re": Recipe(
         "ai",
         "re",
         "hypograph-best",
         ("scierc",),
-        replace(CLAIMS, epochs=4, rate=4e-4, batch_tokens=1024),
+        replace(SENTENCES, epochs=2, rate=2e-4, head_rate=6e-4, masked=0.1, seed=19),
+        start="ai-re-first",
         window=80,
         limits=SCIERC,
     ),
@@ -207,7 +210,7 @@ RECIPES: Mapping[str, Recipe] = {
         "re",
         "hypograph-fast",
         ("scierc",),
-        replace(CLAIMS, epochs=6, rate=6e-4, batch_tokens=1024),
+        replace(SENTENCES, epochs=6, rate=6e-4),
         window=80,
         limits=SCIERC,
     ),
