@@ -129,7 +129,7 @@ MORE = replace(HALF, epochs=2, rate=2e-4, head_rate=6e-4, masked=0.1, seed=19)
 MORE_FAST = replace(MORE, rate=4e-4, head_rate=8e-4)
 LESS = {"bc5cdr": 0.35}
 SENTENCES = replace(CLAIMS, epochs=4, rate=4e-4, batch_tokens=1024)
-SMALL = Plan(epochs=6, rate=2e-3, head_rate=2e-3, average=0.99, batch_tokens=512)
+SMALL = Plan(epochs=6, rate=2e-3, head_rate=2e-3, average=0.99, batch_tokens=512, adversarial=0.5)
 FIELD = Plan(epochs=3, rate=1e-3)
 
 RECIPES: Mapping[str, Recipe] = {
