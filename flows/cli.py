@@ -354,7 +354,9 @@ def schedule(
 @vocab.command("build")
 def vocab_build(
     name: Annotated[str, typer.Argument(help="Name of the index.")],
-    files: Annotated[list[Path], typer.Argument(help="MeSH, OBO, MEDIC, HGNC, UAT or TSV files, gz or not.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="MeSH, OBO, MEDIC, HGNC, UAT or TSV files, gz or not; annotated papers.")
+    ],
     type_: Annotated[str | None, typer.Option("--type", help="Entity type of concepts that have none.")] = None,
     workspace: Folder = HERE,
     format_: Rows = Format.table,

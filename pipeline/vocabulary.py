@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pipeline.errors import VocabularyError
 from pipeline.types import Concept, content_id
+from pipeline.vocabulary_annotated import is_annotated, read_names
 from pipeline.vocabulary_formats import Part, Skipped, read_vocabulary
 
 FORMAT = "hypograph-vocabulary-1"
@@ -128,14 +129,17 @@ class VocabularyStats:
 def build(name: str, files: Iterable[Path], out: Path, *, type: str | None = None) -> VocabularyStats:  # noqa: A002
     """Build the index ``<name>.vocab`` from vocabulary files, replacing an older one in one step.
 
+    Files may be annotated papers too: what these call a concept becomes its synonym, as the last of all that is read.
+
     ``out`` is the folder to put it in, or the file itself if it ends in ``.vocab``. ``type`` is given to concepts whose
     file does not tell theirs; a concept without any is linked to mentions of every type, but never found by itself.
     Raises VocabularyError for a file that cannot be read, and where nothing is left to index.
     """
     path = out if out.suffix == ".vocab" else out / f"{name}.vocab"
     draft = _Draft(type or "")
-    for file in files:
-        for part in read_vocabulary(Path(file)):
+    annotated = {file: is_annotated(file) for file in map(Path, files)}
+    for file in sorted(annotated, key=annotated.__getitem__):
+        for part in read_names(file) if annotated[file] else read_vocabulary(file):
             draft.add(part)
     concepts = draft.concepts()
     if not concepts:
