@@ -22,7 +22,7 @@ from extractors.adapter import read_adapter
 from extractors.classifier import padded
 from extractors.pages import render as fill
 from extractors.tagger import Tagger, sentence_windows
-from extractors.tags import Pieces, Row, Window, cut, sentence_ranges
+from extractors.tags import Pieces, Row, Window, cut, encode, sentence_ranges
 from extractors.torch_model import TorchModel
 from pipeline.errors import UsageError
 from pipeline.types import Document, Mention, Reading, Span
@@ -101,8 +101,8 @@ class Explainer:
         window = next(w for w in cover if w.first <= pieces.heads[first] < w.last)
         words = range(bisect_left(pieces.heads, window.start), bisect_left(pieces.heads, window.end))
         target = range(first, min(last, words.stop))
-        names = self.tagger.names
-        tags = [names.index(f"{'I' if number > first else 'B'}-{mention.type}") for number in target]
+        span = (mention.start, mention.end, mention.type)
+        tags = encode([pieces.words[number] for number in target], [span], self.tagger.names)
         places = [pieces.heads[number] - window.start + 1 for number in target]
         values, score, baseline = self._attribute(pieces, window, places, tags)
         edges = [pieces.heads[number] - window.start for number in words]

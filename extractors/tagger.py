@@ -61,12 +61,13 @@ class Tagger:
         size: int,
         overlap: int,
         fingerprint: str,
+        scheme: str = "BIO",
         temperature: float = 1.0,
         line: tuple[float, float] = (1.0, 0.0),
         threshold: float = VOCABULARY_THRESHOLD,
     ) -> None:
         self.model = model
-        self.names = tag_names(types)
+        self.names = tag_names(types, scheme)
         self.size = size
         self.overlap = overlap
         self.temperature = temperature
@@ -88,7 +89,8 @@ class Tagger:
     def of(cls, adapter: Adapter, model: Model, *, threshold: float = VOCABULARY_THRESHOLD) -> Tagger:
         """The tagger of an adapter whose model is open."""
         config = adapter.config
-        if adapter.outputs != len(tag_names(config["types"])):
+        scheme = config.get("scheme", "BIO")
+        if adapter.outputs != len(tag_names(config["types"], scheme)):
             raise AdapterError(
                 f"adapter {adapter.name} has {len(config['types'])} types, but its head scores {adapter.outputs} tags: "
                 "fetch or train it again"
@@ -99,6 +101,7 @@ class Tagger:
             size=config["window"],
             overlap=config["overlap"],
             fingerprint=fingerprint("tagger", adapter.folder, threshold),
+            scheme=scheme,
             temperature=config.get("temperature", 1.0),
             line=tuple(config.get("line", (1.0, 0.0))),
             threshold=threshold,
@@ -180,7 +183,7 @@ class Tagger:
         return first < last and float(np.exp(table[first:last, own]).sum(axis=1).mean()) >= self.threshold
 
     def _path(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> list[int]:
-        """The tag of each word; no mention goes on into the next sentence, as none may start with ``I``."""
+        """The tag of each word; no mention goes on into the next sentence."""
         return legal_path(table, sentences, self._allowed)
 
 

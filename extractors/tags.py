@@ -124,13 +124,18 @@ def windows(start: int, end: int, *, size: int, overlap: int) -> Iterator[Window
     yield Window(start, end, first, end)
 
 
-def tag_names(types: Iterable[str]) -> tuple[str, ...]:
-    """The tags of some types, ``O`` first.
+def tag_names(types: Iterable[str], scheme: str = "BIO") -> tuple[str, ...]:
+    """The tags of some types, ``O`` first; in ``BIOES`` the last word of a mention, and one alone, have their own.
 
-    >>> tag_names(["Drug"])
-    ('O', 'B-Drug', 'I-Drug')
+    >>> tag_names(["Drug"], "BIOES")
+    ('O', 'B-Drug', 'I-Drug', 'E-Drug', 'S-Drug')
     """
-    return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
+    return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in scheme if prefix != "O"))
+
+
+def scheme_of(names: Iterable[str]) -> str:
+    """Of which scheme tags are, by whether the last word of a mention has its own."""
+    return "BIOES" if any(name.startswith("E-") for name in names) else "BIO"
 
 
 def encode(words: Sequence[Span], spans: Iterable[tuple[int, int, str]], names: Sequence[str]) -> list[int]:
@@ -138,20 +143,27 @@ def encode(words: Sequence[Span], spans: Iterable[tuple[int, int, str]], names: 
 
     Where spans overlap, the earlier one in the given order keeps its words.
 
-    >>> encode([Span(0, 4), Span(5, 9), Span(10, 12)], [(5, 12, "Drug")], tag_names(["Drug"]))
-    [0, 1, 2]
+    >>> encode([Span(0, 4), Span(5, 9), Span(10, 12)], [(5, 12, "Drug")], tag_names(["Drug"], "BIOES"))
+    [0, 1, 3]
     """
     tags = [0] * len(words)
     begins, ends = [word.start for word in words], [word.end for word in words]
     for start, end, kind in spans:
         first, last = np.searchsorted(ends, start, side="right"), np.searchsorted(begins, end, side="left")
         if first < last and not any(tags[first:last]):
-            tags[first:last] = [names.index(f"B-{kind}")] + [names.index(f"I-{kind}")] * int(last - first - 1)
+            tags[first:last] = [names.index(f"{prefix}-{kind}") for prefix in _prefixes(int(last - first), names)]
     return tags
 
 
+def _prefixes(length: int, names: Sequence[str]) -> str:
+    """How the tags of a mention of so many words begin."""
+    if scheme_of(names) == "BIO":
+        return "B" + "I" * (length - 1)
+    return "S" if length == 1 else "B" + "I" * (length - 2) + "E"
+
+
 def decode(tags: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Read typed, half-open ranges of words off tags; an ``I`` that continues nothing begins anew.
+    """Read typed, half-open ranges of words off tags; an ``I`` or ``E`` that continues nothing begins anew.
 
     >>> decode([0, 1, 2, 1], tag_names(["Drug"]))
     [(1, 3, 'Drug'), (3, 4, 'Drug')]
@@ -161,7 +173,7 @@ def decode(tags: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, st
         if not tag:
             continue
         prefix, _, kind = names[tag].partition("-")
-        if prefix == "I" and found and found[-1][1:] == (at, kind):
+        if prefix in "IE" and found and found[-1][1:] == (at, kind) and names[tags[at - 1]][0] in "BI":
             found[-1] = (found[-1][0], at + 1, kind)
         else:
             found.append((at, at + 1, kind))
@@ -169,13 +181,18 @@ def decode(tags: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, st
 
 
 def transitions(names: Sequence[str]) -> Floats:
-    """Which tag may follow which, as scores to add: 0, or :data:`FORBIDDEN` for ``I-X`` after all but ``B/I-X``."""
-    table = np.zeros((len(names), len(names)), dtype=np.float32)
-    for column, name in enumerate(names):
-        if name.startswith("I-"):
-            kind = name[2:]
-            table[[row for row, before in enumerate(names) if before[2:] != kind], column] = FORBIDDEN
-    return table
+    """Which tag may follow which, as scores to add: 0, or :data:`FORBIDDEN`.
+
+    ``I-X`` and ``E-X`` follow only ``B-X`` and ``I-X``; where there are ``E-X``, those are followed by nothing else.
+    """
+    closed = scheme_of(names) == "BIOES"
+
+    def legal(before: str, after: str) -> bool:
+        within, goes_on = before[0] in "BI", after[0] in "IE"
+        return within and before[2:] == after[2:] if goes_on else not (closed and within)
+
+    table = [[0.0 if legal(before, after) else FORBIDDEN for after in names] for before in names]
+    return np.array(table, dtype=np.float32)
 
 
 def best_path(scores: Floats, allowed: Floats) -> list[int]:
@@ -188,7 +205,7 @@ def best_path(scores: Floats, allowed: Floats) -> list[int]:
         reached = best[:, None] + allowed
         back[at] = reached.argmax(axis=0)
         best = reached.max(axis=0) + scores[at]
-    path = [int(best.argmax())]
+    path = [int((best + allowed[:, 0]).argmax())]  # what may end a sentence is what O may follow
     for at in range(len(scores) - 1, 0, -1):
         path.append(int(back[at, path[-1]]))
     return path[::-1]
@@ -201,9 +218,9 @@ def legal_path(scores: Floats, sentences: Sequence[tuple[int, int]], allowed: Fl
     """
     tags = scores.argmax(axis=-1)
     begins = [begin for begin, _ in sentences]
-    before = np.roll(tags, 1)
-    before[begins] = 0  # what may start a sentence is what may follow O
-    wrong = np.flatnonzero(allowed[before, tags])
+    before, after = np.roll(tags, 1), np.roll(tags, -1)
+    before[begins] = after[[end - 1 for _, end in sentences]] = 0
+    wrong = np.flatnonzero((allowed[before, tags] < 0) | (allowed[tags, after] < 0))
     path: list[int] = tags.tolist()
     for number in set((np.searchsorted(begins, wrong, side="right") - 1).tolist()):
         begin, end = sentences[number]

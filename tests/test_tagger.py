@@ -20,7 +20,7 @@ from extractors.calibration import logit, sigmoid
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger, joined, sentence_windows
-from extractors.tags import Floats, Row, cut, sentence_ranges
+from extractors.tags import Floats, Row, cut, scheme_of, sentence_ranges
 from extractors.tokens import Tokens
 from extractors.torch_model import TorchModel
 from extractors.training.corpora import read_corpus
@@ -37,12 +37,15 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     return tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
-@pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterator[Tagger]:
+@pytest.fixture(scope="module", params=[("BIO", 5), ("BIOES", 9)], ids=lambda param: param[0])
+def tagger(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, encoder: Encoder
+) -> Iterator[Tagger]:
+    scheme, outputs = request.param
     folder = tmp_path_factory.mktemp("tagger")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HYPOGRAPH_CACHE", str(folder))
-        yield Tagger.load(random_adapter(folder / "adapter", encoder, 5, CONFIG))
+        yield Tagger.load(random_adapter(folder / "adapter", encoder, outputs, CONFIG | {"scheme": scheme}))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,7 @@ def test_any_text_gives_mentions_with_exact_offsets(tagger: Tagger, texts: list[
         ends = [0, *(m.end for m in reading.mentions)]
         assert all(end <= m.start < m.end for end, m in zip(ends, reading.mentions, strict=False))
         assert all(reading.document.text[m.start : m.end] == m.text for m in reading.mentions)
-        assert all(0 < m.score <= 1 and m.type in ("Drug", "Ill") for m in reading.mentions)
+        assert all(0 <= m.score <= 1 and m.type in ("Drug", "Ill") for m in reading.mentions)
 
 
 def test_a_document_reads_the_same_alone_and_among_others(tagger: Tagger) -> None:
@@ -165,6 +168,7 @@ def test_scores_are_scaled_as_whole_mentions(tagger: Tagger) -> None:
         size=tagger.size,
         overlap=tagger.overlap,
         fingerprint=tagger.fingerprint,
+        scheme=scheme_of(tagger.names),
         line=(0.5, 1.0),
     )
     (other,) = scaled([text])

@@ -26,6 +26,7 @@ from pipeline.types import Span
 
 TOKENIZER = load_encoder("minilm").tokenizer
 NAMES = tag_names(["Drug", "Ill"])
+CLOSED = tag_names(["Drug", "Ill"], "BIOES")
 ANY_TEXT = st.text(st.characters(), max_size=3000)  # lone surrogates too
 
 
@@ -96,15 +97,19 @@ def test_an_overlap_as_large_as_the_window_is_refused() -> None:
         list(windows(0, 100, size=8, overlap=8))
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.sampled_from(["Drug", "Ill"])), max_size=20))
-def test_tags_keep_what_spans_say(gaps: list[tuple[int, int, str]]) -> None:
+@pytest.mark.parametrize("names", [NAMES, CLOSED])
+@given(gaps=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.sampled_from(["Drug", "Ill"])), max_size=20))
+def test_tags_keep_what_spans_say(names: tuple[str, ...], gaps: list[tuple[int, int, str]]) -> None:
     spans, at = [], 0
     for gap, length, kind in gaps:
         spans.append((at + gap, at + gap + length, kind))
         at += gap + length
     words = [Span(3 * n, 3 * n + 2) for n in range(at)]
     characters = [(3 * first, 3 * last - 1, kind) for first, last, kind in spans]
-    assert decode(encode(words, characters, NAMES), NAMES) == spans
+    tags = encode(words, characters, names)
+    assert decode(tags, names) == spans
+    steps = transitions(names)[[0, *tags], [*tags, 0]]
+    assert not steps.any()
 
 
 def test_of_overlapping_spans_the_earlier_in_order_keeps_its_words() -> None:
@@ -121,28 +126,37 @@ def test_an_inside_tag_follows_only_its_own_type() -> None:
     assert {after for before, after in legal if before == "O"} == {"O", "B-Drug", "B-Ill"}
 
 
-@given(st.integers(0, 4), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
-def test_the_best_path_is_the_best_of_all_legal_ones(length: int, seed: int) -> None:
-    scores = np.random.default_rng(seed).normal(size=(length, len(NAMES))).astype(np.float32)
-    allowed = transitions(NAMES)
+def test_where_ends_have_tags_a_mention_begun_goes_on_until_its_end() -> None:
+    table = transitions(CLOSED)
+    legal = {(CLOSED[row], CLOSED[column]) for row, column in np.argwhere(table == 0)}
+    assert {after for before, after in legal if before in ("B-Ill", "I-Ill")} == {"I-Ill", "E-Ill"}
+    assert {after[0] for before, after in legal if before in ("O", "E-Ill", "S-Ill")} == {"O", "B", "S"}
+
+
+@pytest.mark.parametrize("names", [NAMES, CLOSED])
+@given(length=st.integers(0, 4), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_the_best_path_is_the_best_of_all_legal_ones(names: tuple[str, ...], length: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(length, len(names))).astype(np.float32)
+    allowed = transitions(names)
 
     def total(path: tuple[int, ...]) -> float:
-        steps = sum(float(allowed[pair]) for pair in zip((0, *path), path, strict=False))
+        steps = sum(float(allowed[pair]) for pair in pairwise((0, *path, 0)))
         return steps + sum(float(scores[at, tag]) for at, tag in enumerate(path))
 
-    best = max(product(range(len(NAMES)), repeat=length), key=total)
+    best = max(product(range(len(names)), repeat=length), key=total)
     found = best_path(scores, allowed)
     assert total(tuple(found)) == pytest.approx(total(best))
     assert total(tuple(found)) > FORBIDDEN / 2
 
 
-@given(st.lists(st.integers(1, 6), max_size=8), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("names", [NAMES, CLOSED])
+@given(lengths=st.lists(st.integers(1, 6), max_size=8), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=50, deadline=None)
-def test_each_sentence_has_the_best_path_of_its_own(lengths: list[int], seed: int) -> None:
-    scores = np.random.default_rng(seed).normal(size=(sum(lengths), len(NAMES))).astype(np.float32)
+def test_each_sentence_has_the_best_path_of_its_own(names: tuple[str, ...], lengths: list[int], seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(sum(lengths), len(names))).astype(np.float32)
     ends = np.cumsum(lengths).tolist()
     sentences = list(pairwise([0, *ends]))
-    allowed = transitions(NAMES)
+    allowed = transitions(names)
     alone = [tag for begin, end in sentences for tag in best_path(scores[begin:end], allowed)]
     assert legal_path(scores, sentences, allowed) == alone

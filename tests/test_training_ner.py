@@ -167,14 +167,17 @@ def test_a_window_without_a_word_is_not_learnt_from(encoder: Encoder) -> None:
 
 
 def test_a_head_begins_with_the_rows_of_another_that_knows_the_tags(encoder: Encoder, tmp_path: Path) -> None:
-    other = {"head.weight": np.arange(80).reshape(5, 16), "head.bias": np.arange(5)}
-    model = TokenClassifier(encoder, 5)
-    before = model.head.weight.detach().clone()
     task = TagTask(encoder, [NER], [], ("Gene", "Disease"))
-    task.start(model, Adapter(tmp_path, {"types": TYPES}, other))
-    assert model.head.bias.tolist()[0::3] == [0, 3]
-    assert torch.equal(model.head.weight[[0, 3, 4]], torch.tensor(other["head.weight"])[[0, 3, 4]].float())
-    assert torch.equal(model.head.weight[1:3], before[1:3])
+    for scheme, learnt in [("BIO", [0, 3, 4, 4, 3]), ("BIOES", [0, 5, 6, 7, 8])]:
+        count = len(tag_names(TYPES, scheme))
+        other = {"head.weight": np.arange(16 * count).reshape(count, 16), "head.bias": np.arange(count)}
+        model = TokenClassifier(encoder, task.outputs)
+        before = model.head.weight.detach().clone()
+        task.start(model, Adapter(tmp_path, {"types": TYPES, "scheme": scheme}, other))
+        kept = [0, 5, 6, 7, 8]
+        assert model.head.bias[kept].tolist() == learnt
+        assert torch.equal(model.head.weight[kept], torch.tensor(other["head.weight"])[learnt].float())
+        assert torch.equal(model.head.weight[1:5], before[1:5])
 
 
 def test_nothing_to_learn_from_is_told(folder: Path, tmp_path: Path) -> None:

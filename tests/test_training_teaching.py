@@ -60,8 +60,15 @@ def test_soft_tags_are_the_mean_of_teachers_and_a_tag_that_only_a_teacher_knows_
     assert (first == again).all()
 
 
+def test_a_teacher_without_tags_of_ends_teaches_them(folder: Path) -> None:
+    one = teacher(folder, ["Gene"], [0.5, 0.25, 0.25])
+    (said,) = soft_tags([one], [split(Document("1", "Two words. Three."))], tag_names(["Gene"], "BIOES"))
+    within, last = [0.5, 0.125, 0.125, 0.125, 0.125], [0.5, 0, 0, 0.25, 0.25]
+    assert said == pytest.approx(np.array([within, within, last, within, last]))
+
+
 def test_a_teacher_must_know_what_is_learnt(folder: Path) -> None:
-    with pytest.raises(UsageError, match="teacher constant knows no B-Chemical, I-Chemical: take one"):
+    with pytest.raises(UsageError, match="teacher constant knows no Chemical: take one"):
         next(soft_tags([teacher(folder, ["Gene"], [0.5, 0.25, 0.25])], STUDIES, tag_names(["Chemical"])))
 
 

@@ -17,7 +17,7 @@ from extractors.classifier import TokenClassifier, padded
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger, sentence_windows
-from extractors.tags import Row, cut, encode, sentence_ranges, tag_names
+from extractors.tags import Row, cut, encode, scheme_of, sentence_ranges, tag_names
 from extractors.torch_model import TorchModel
 from extractors.training.corpora import Corpus
 from extractors.training.plan import Plan
@@ -27,6 +27,7 @@ from pipeline.errors import UsageError
 from pipeline.types import Mention, Reading
 
 WINDOW, OVERLAP = 192, 64
+SCHEME = "BIOES"
 CALIBRATED = 50
 """So many papers of each development corpus fit the temperature."""
 
@@ -160,7 +161,7 @@ class TagTask:
         teachers: Sequence[Tagger] = (),
     ):
         self.encoder, self.corpora, self.development, self.types = encoder, corpora, development, tuple(types)
-        self.names = tag_names(types)
+        self.names = tag_names(types, SCHEME)
         self.outputs = len(self.names)
         self.markers: tuple[int, ...] = ()
         self.temperature = 1.0
@@ -203,7 +204,13 @@ class TagTask:
         model = TorchModel(self.encoder, classifier)
         self.temperature = self._fitted(model)
         tagger = Tagger(
-            model, self.types, size=WINDOW, overlap=OVERLAP, fingerprint="training", temperature=self.temperature
+            model,
+            self.types,
+            size=WINDOW,
+            overlap=OVERLAP,
+            fingerprint="training",
+            scheme=SCHEME,
+            temperature=self.temperature,
         )
         found = [list(tagger(map(_bare, corpus.readings))) for corpus in self.development]
         self.line = mention_line(self.development, found)
@@ -235,10 +242,13 @@ class TagTask:
 
     def start(self, classifier: TokenClassifier, adapter: Adapter) -> None:
         """Begin with the head's rows of another tagger that knows some of these tags."""
-        begin_head(classifier, adapter.tensors, self.names, tag_names(adapter.config["types"]))
+        known = tag_names(adapter.config["types"], adapter.config.get("scheme", "BIO"))
+        nearest = {"E": "I", "S": "B"} if scheme_of(known) == "BIO" else {}
+        names = [nearest.get(name[0], name[0]) + name[1:] for name in self.names]
+        begin_head(classifier, adapter.tensors, names, known)
 
     def config(self) -> dict[str, object]:
-        windows = {"window": WINDOW, "overlap": OVERLAP}
+        windows = {"window": WINDOW, "overlap": OVERLAP, "scheme": SCHEME}
         taught = {"teachers": [teacher.fingerprint for teacher in self.teachers]} if self.teachers else {}
         return {"types": list(self.types), **windows, "temperature": self.temperature, "line": self.line, **taught}
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from extractors.tagger import Tagger
-from extractors.tags import Floats
+from extractors.tags import Floats, scheme_of, tag_names
 from pipeline.errors import UsageError
 from pipeline.types import Reading
 
@@ -39,10 +39,29 @@ def soft_tags(teachers: Sequence[Tagger], readings: Iterable[Reading], names: Se
 
 
 def _tables(teacher: Tagger, readings: Sequence[Reading], names: Sequence[str]) -> list[Floats]:
-    unknown = sorted(set(names) - set(teacher.names))
+    unknown = sorted({name[2:] for name in names} - {name[2:] for name in teacher.names})
     if unknown:
         raise UsageError(f"teacher {teacher.fingerprint} knows no {', '.join(unknown)}: take one that tags these")
+    told, tables = teacher.names, [(np.exp(table), ranges) for _, ranges, table in teacher.scores(readings)]
+    if scheme_of(names) != scheme_of(told):
+        types = [name[2:] for name in told if name.startswith("B-")]
+        told, tables = tag_names(types, "BIOES"), [(with_ends(table, ranges), ranges) for table, ranges in tables]
     place = {name: at for at, name in enumerate(names)}
-    into = np.zeros((len(teacher.names), len(names)), dtype=np.float32)
-    into[range(len(teacher.names)), [place.get(name, 0) for name in teacher.names]] = 1
-    return [np.exp(table) @ into for _, _, table in teacher.scores(readings)]
+    into = np.zeros((len(told), len(names)), dtype=np.float32)
+    into[range(len(told)), [place.get(name, 0) for name in told]] = 1
+    return [table @ into for table, _ in tables]
+
+
+def with_ends(shares: Floats, sentences: Iterable[tuple[int, int]]) -> Floats:
+    """Probabilities of BIO tags (words x tags) as ones of BIOES: what of a mention the next word does not go on ends.
+
+    >>> with_ends(np.array([[0.0, 1.0, 0.0], [0.25, 0.0, 0.75]]), [(0, 2)]).tolist()
+    [[0.0, 0.75, 0.0, 0.0, 0.25], [0.25, 0.0, 0.0, 0.75, 0.0]]
+    """
+    begun, within = shares[:, 1::2], shares[:, 2::2]
+    after = np.zeros_like(within)
+    for begin, end in sentences:
+        after[begin : end - 1] = within[begin + 1 : end]
+    goes_on = np.minimum(after / np.maximum(begun + within, 1e-9), 1)
+    parts = np.stack([begun * goes_on, within * goes_on, within * (1 - goes_on), begun * (1 - goes_on)], axis=-1)
+    return np.concatenate([shares[:, :1], parts.reshape(len(shares), -1)], axis=1)
