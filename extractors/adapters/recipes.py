@@ -113,10 +113,9 @@ WIESP = (
     "Half of what it learnt are acknowledgements: it is best at telescopes, organisations, persons and grants.",
     "Its encoder was tuned on biomedicine first.",
 )
-AVERAGED = (
-    "It is the mean of the weights of two models (a soup, Wortsman et al. 2022); the second is what two more epochs, "
-    "with BioRED whole and a third of BC5CDR, made of the first."
-)
+SOUP = "It is the mean of the weights of two models (a soup, Wortsman et al. 2022); the second is what "
+AVERAGED = f"{SOUP}two more epochs, with BioRED whole and a third of BC5CDR, made of the first."
+LONGER = f"{SOUP}four more epochs at half of the rate made of the first."
 SCALED = (
     "The last epoch of the first of the two was a run of its own, with other papers held out; so scores of INDUCES are "
     "scaled as those of the first, on papers that it had not seen."
@@ -130,6 +129,8 @@ MORE_FAST = replace(MORE, rate=4e-4, head_rate=8e-4)
 LESS = {"bc5cdr": 0.35}
 SENTENCES = replace(CLAIMS, epochs=4, rate=4e-4, batch_tokens=1024)
 SMALL = Plan(epochs=6, rate=2e-3, head_rate=2e-3, average=0.99, batch_tokens=512, adversarial=0.5)
+AGAIN = replace(SMALL, epochs=4, rate=1e-3, head_rate=1e-3, masked=0.1, seed=19)
+HARDER = Plan(epochs=2, rate=3e-4, head_rate=5e-4, masked=0.1, average=0.995, adversarial=0.5, seed=22)
 FIELD = Plan(epochs=3, rate=1e-3)
 
 RECIPES: Mapping[str, Recipe] = {
@@ -140,7 +141,7 @@ RECIPES: Mapping[str, Recipe] = {
     "teacher-e5": Recipe(
         "biomed", "ner", "e5-small", BIOMEDICAL, Plan(tuning="full", masked=0.12, seed=11), shares=RARELY
     ),
-    "biomed-ner": Recipe(
+    "biomed-ner-first": Recipe(
         "biomed",
         "ner",
         "bge-small",
@@ -152,6 +153,18 @@ RECIPES: Mapping[str, Recipe] = {
         base="hypograph-best",
         licence="MIT",
         limits=BIOMEDICINE,
+    ),
+    "biomed-ner-second": Recipe(
+        "biomed",
+        "ner",
+        "hypograph-best",
+        GOLD,
+        replace(HARDER, epochs=3, rate=5e-4, seed=21),
+        start="biomed-ner-first",
+        teachers=("biomed-ner-first", "biomed-ner-fast"),
+    ),
+    "biomed-ner": Recipe(
+        "biomed", "ner", "hypograph-best", GOLD, HARDER, start="biomed-ner-second", limits=BIOMEDICINE
     ),
     "biomed-ner-fast": Recipe(
         "biomed",
@@ -192,7 +205,17 @@ RECIPES: Mapping[str, Recipe] = {
         averaged=("biomed-re-fast-first", "biomed-re-fast-second"),
         limits=(*GIVEN, AVERAGED, "Its encoder is `minilm`: two epochs over `hypograph-fast` told less."),
     ),
-    "ai-ner": Recipe("ai", "ner", "hypograph-best", ("scierc",), SMALL, limits=SCIERC),
+    "ai-ner-first": Recipe("ai", "ner", "hypograph-best", ("scierc",), SMALL),
+    "ai-ner-second": Recipe("ai", "ner", "hypograph-best", ("scierc",), AGAIN, start="ai-ner-first"),
+    "ai-ner": Recipe(
+        "ai",
+        "ner",
+        "hypograph-best",
+        ("scierc",),
+        AGAIN,
+        averaged=("ai-ner-first", "ai-ner-second"),
+        limits=(*SCIERC, LONGER),
+    ),
     "ai-ner-fast": Recipe("ai", "ner", "hypograph-fast", ("scierc",), replace(SMALL, masked=0.1), limits=SCIERC),
     "ai-re-first": Recipe("ai", "re", "hypograph-best", ("scierc",), SENTENCES, window=80),
     "ai-re": Recipe(
