@@ -23,6 +23,7 @@ from safetensors.numpy import load_file, save
 
 from extractors.adapters import CONFIG, WEIGHTS, folder_of
 from extractors.encoders.packed import pack, unpack
+from extractors.tags import tag_names
 from pipeline.errors import AdapterError, InputError
 
 Array = NDArray[Any]
@@ -66,6 +67,11 @@ class Adapter:
     def shaped(self) -> bool:
         """Whether the model is told how words are written."""
         return bool(self.config.get("shaped", False))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the head of a tagger scores, in its order."""
+        return tag_names(self.config["types"], self.config.get("scheme", "BIO"))
 
     @property
     def outputs(self) -> int:

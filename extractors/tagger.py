@@ -25,6 +25,7 @@ from extractors.tags import (
     decode,
     legal_path,
     log_softmax,
+    scheme_of,
     sentence_ranges,
     tag_names,
     transitions,
@@ -89,8 +90,7 @@ class Tagger:
     def of(cls, adapter: Adapter, model: Model, *, threshold: float = VOCABULARY_THRESHOLD) -> Tagger:
         """The tagger of an adapter whose model is open."""
         config = adapter.config
-        scheme = config.get("scheme", "BIO")
-        if adapter.outputs != len(tag_names(config["types"], scheme)):
+        if adapter.outputs != len(adapter.tags):
             raise AdapterError(
                 f"adapter {adapter.name} has {len(config['types'])} types, but its head scores {adapter.outputs} tags: "
                 "fetch or train it again"
@@ -101,7 +101,7 @@ class Tagger:
             size=config["window"],
             overlap=config["overlap"],
             fingerprint=fingerprint("tagger", adapter.folder, threshold),
-            scheme=scheme,
+            scheme=scheme_of(adapter.tags),
             temperature=config.get("temperature", 1.0),
             line=tuple(config.get("line", (1.0, 0.0))),
             threshold=threshold,

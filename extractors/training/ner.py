@@ -242,10 +242,9 @@ class TagTask:
 
     def start(self, classifier: TokenClassifier, adapter: Adapter) -> None:
         """Begin with the head's rows of another tagger that knows some of these tags."""
-        known = tag_names(adapter.config["types"], adapter.config.get("scheme", "BIO"))
-        nearest = {"E": "I", "S": "B"} if scheme_of(known) == "BIO" else {}
+        nearest = {"E": "I", "S": "B"} if scheme_of(adapter.tags) == "BIO" else {}
         names = [nearest.get(name[0], name[0]) + name[1:] for name in self.names]
-        begin_head(classifier, adapter.tensors, names, known)
+        begin_head(classifier, adapter.tensors, names, adapter.tags)
 
     def config(self) -> dict[str, object]:
         windows = {"window": WINDOW, "overlap": OVERLAP, "scheme": SCHEME}

@@ -19,7 +19,6 @@ from bench_reading import CORPUS, READER, TRIED, best_setting, weights_of, write
 from measure import ROOT, Figure, Missing, race, tell
 
 from extractors.adapter import read_adapter
-from extractors.tags import tag_names
 from flows.reader import Reader
 from pipeline.domains import load_domain
 from pipeline.sources import read_all
@@ -49,7 +48,7 @@ def figures() -> Iterator[Figure]:
 def end_to_end(index: Path, place: Path) -> Iterator[Figure]:
     papers = list(islice(documents(), RACED))
     adapter = read_adapter(READER, kind="tagger")
-    write_model(place, *weights_of(adapter), tag_names(adapter.config["types"]))
+    write_model(place, *weights_of(adapter), adapter.tags)
     cut = [split(paper) for paper in papers]
     peer = best_setting(place, cut[:TRIED])
     for which in READERS:
