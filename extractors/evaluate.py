@@ -6,7 +6,6 @@ All scores are micro-averages. :func:`measures` lists, document by document, wha
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.domains import Domain
-from pipeline.sources.shared.gold import GOLD
+from pipeline.sources.shared.gold import GOLD, JOINTS, NO_CONCEPT
 from pipeline.types import Mention, Reading, Relation
 
 Claims = frozenset[tuple[str, str, str]]
@@ -30,8 +29,6 @@ UNORDERED = frozenset(
         *("Negative_Correlation", "Positive_Correlation", "COMPARE", "CONJUNCTION"),
     }
 )
-_NIL = frozenset(("", "-", "-1", "NIL", "None"))
-_JOINTS = re.compile(r"[|+,;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +245,8 @@ def concepts(mention: Mention) -> frozenset[str]:
     All of a gold mention, for an annotator may mean several; else the best.
     """
     meant = [g.concept_id for g in mention.groundings if g.method == GOLD] or [mention.concept_id]
-    parts = (part.strip() for uid in meant if not uid.startswith("NIL:") for part in _JOINTS.split(uid))
-    return frozenset(part.split(":", 1)[-1] for part in parts if part not in _NIL)
+    parts = (part.strip() for uid in meant if not uid.startswith("NIL:") for part in JOINTS.split(uid))
+    return frozenset(part.split(":", 1)[-1] for part in parts if part not in NO_CONCEPT)
 
 
 def _concept_facts(reading: Reading, rules: Rules) -> Facts:

@@ -6,21 +6,18 @@ counts for the concept that more than half of its places mean; one of several co
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from pipeline import sources
 from pipeline.errors import VocabularyError
-from pipeline.sources.shared.gold import GOLD
+from pipeline.sources.shared.gold import GOLD, JOINTS, NO_CONCEPT
 from pipeline.sources.shared.unpack import BROKEN
 from pipeline.types import Failure, Mention
 from pipeline.vocabulary_formats import Part, Rows, Skipped
 
 LINKED = frozenset({"bioc", "brat", "extracted", "pubtator"})
 """Formats of papers whose annotations may say which concept is meant."""
-_SEVERAL = re.compile(r"[|+,;]")
-_NO_CONCEPT = frozenset({"", "-", "-1", "NIL", "None"})
 
 
 def is_annotated(path: Path) -> bool:
@@ -60,4 +57,4 @@ def _concept(mention: Mention) -> str:
     """The one concept that annotators say is meant; "" where there are none or several."""
     ids = [grounding.concept_id for grounding in mention.groundings if grounding.method == GOLD]
     one = ids[0] if len(ids) == 1 else ""
-    return "" if _SEVERAL.search(one) or one.rpartition(":")[2] in _NO_CONCEPT else one
+    return "" if JOINTS.search(one) or one.rpartition(":")[2] in NO_CONCEPT else one

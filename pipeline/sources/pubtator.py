@@ -66,7 +66,7 @@ def concept_ids(column: str) -> tuple[str, ...]:
     column = column.strip()
     if column in ("", "-", "-1"):
         return ()
-    parts = [part.strip() for part in re.split(r"[|+,;]", column)]
+    parts = [part.strip() for part in gold.JOINTS.split(column)]
     if not all(map(_ONE_ID.fullmatch, parts)):
         parts = [column]
     return tuple(dict.fromkeys(f"MESH:{part}" if _MESH.fullmatch(part) else part for part in parts))

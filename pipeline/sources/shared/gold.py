@@ -10,6 +10,9 @@ from pipeline.sources.shared.stream import Unreadable, check
 from pipeline.types import Document, Grounding, Mention, Relation, Section, Span
 
 GOLD = "gold"
+JOINTS = re.compile(r"[|+,;]")
+"""What parts the ids of a mention of several concepts."""
+NO_CONCEPT = frozenset({"", "-", "-1", "NIL", "None"})
 TAG = re.compile(r"O|[BIESLU]-(\S+)")
 
 
