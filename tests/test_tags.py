@@ -135,7 +135,7 @@ def test_where_ends_have_tags_a_mention_begun_goes_on_until_its_end() -> None:
 
 @pytest.mark.parametrize("names", [NAMES, CLOSED])
 @given(length=st.integers(0, 4), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_best_path_is_the_best_of_all_legal_ones(names: tuple[str, ...], length: int, seed: int) -> None:
     scores = np.random.default_rng(seed).normal(size=(length, len(names))).astype(np.float32)
     allowed = transitions(names)
