@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tiny_readers import random_adapter, tiny_encoder
 
@@ -125,6 +125,7 @@ def test_a_long_text_goes_through_a_real_model_whole(tagger: Tagger, part: str) 
 
 
 @given(st.lists(st.text(st.characters(), max_size=800), max_size=5))
+@example(["0001:::;¸‐`"])
 @settings(max_examples=25, deadline=None)
 def test_any_text_gives_mentions_with_exact_offsets(tagger: Tagger, texts: list[str]) -> None:
     readings = [split(Document(str(at), text)) for at, text in enumerate(texts)]
@@ -134,8 +135,7 @@ def test_any_text_gives_mentions_with_exact_offsets(tagger: Tagger, texts: list[
         ends = [0, *(m.end for m in reading.mentions)]
         assert all(end <= m.start < m.end for end, m in zip(ends, reading.mentions, strict=False))
         assert all(reading.document.text[m.start : m.end] == m.text for m in reading.mentions)
-        least = 0 if scheme_of(tagger.names) == "BIO" else -1e-9  # ends that are forced may be as unlikely as 0.0000
-        assert all(least < m.score <= 1 and m.type in ("Drug", "Ill") for m in reading.mentions)
+        assert all(0 <= m.score <= 1 and m.type in ("Drug", "Ill") for m in reading.mentions)  # 0.0000: a forced tag
 
 
 def test_a_document_reads_the_same_alone_and_among_others(tagger: Tagger) -> None:
