@@ -276,13 +276,13 @@ class Sure:
         ]
 
 
-def test_the_threshold_is_between_the_best_one_and_half_of_its_f1(encoder: Encoder) -> None:
+def test_the_threshold_is_between_the_middle_of_the_best_ones_and_half_of_their_f1(encoder: Encoder) -> None:
     held = Corpus("held", (paper(("INDUCES", 0, 1)), paper(("INDUCES", 0, 1)), paper()), frozenset({"INDUCES"}))
     told_apart = Sure(scheme(encoder, ("INDUCES",), ("RELIEVES",)), [0.9, 0.43, 0.31])
     _, threshold = fitted(told_apart, held)  # type: ignore[arg-type]
     assert threshold == pytest.approx(0.55, abs=0.1)  # at 0.5 to 0.6 these are told apart, with an F1 of 1
     turned = Sure(told_apart.scheme, [0.31, 0.9, 0.9])
-    assert fitted(turned, held) == ((1.0, 0.0), 0.35)  # type: ignore[arg-type]
+    assert fitted(turned, held) == ((1.0, 0.0), 0.3)  # type: ignore[arg-type]  # 0.1 to 0.3 have an F1 of 0.8
 
 
 def test_what_is_too_sure_is_calibrated_on_held_out_papers(encoder: Encoder) -> None:
