@@ -228,12 +228,16 @@ RECIPES: Mapping[str, Recipe] = {
         window=80,
         limits=SCIERC,
     ),
+    "ai-re-fast-first": Recipe(
+        "ai", "re", "hypograph-fast", ("scierc",), replace(SENTENCES, epochs=6, rate=6e-4), window=80
+    ),
     "ai-re-fast": Recipe(
         "ai",
         "re",
         "hypograph-fast",
         ("scierc",),
-        replace(SENTENCES, epochs=6, rate=6e-4),
+        replace(SENTENCES, epochs=3, head_rate=8e-4, masked=0.1, adversarial=0.5, seed=20),
+        start="ai-re-fast-first",
         window=80,
         limits=SCIERC,
     ),
