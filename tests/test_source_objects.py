@@ -198,6 +198,16 @@ def test_our_own_fields_in_every_shape(wrap: str, indent: int | None) -> None:
     assert (paper.id, paper.text, paper.date) == ("7", "Fish oil\nIt thins blood.", "1985")
 
 
+def test_tokens_that_no_text_goes_with_are_joined() -> None:
+    tokens = ["Fish", "oil", "(", "EPA", ")", "."]
+    assert answers.paper(jsonl, json.dumps([{"id": "1", "tokens": tokens}])).text == "Fish oil ( EPA ) ."
+    assert answers.paper(jsonl, json.dumps([{"text": "Fish oil (EPA).", "tokens": tokens}])).text == "Fish oil (EPA)."
+    assert answers.paper(jsonl, json.dumps([{"title": "Fish oil", "tokens": 512}])).text == "Fish oil"
+    for failure in jsonl.read(answers.open_stream('[{"tokens": []}, {"tokens": 7}]'), "f.json"):
+        assert isinstance(failure, Failure)
+        assert "neither title nor text" in failure.reason
+
+
 def test_a_bad_record_of_an_array_of_our_own() -> None:
     first, bad, last = answers.items(jsonl, '[{"id": 1, "title": "A"}, {"id": 2}, {"id": 3, "title": "C"}]')
     assert isinstance(first, Document)

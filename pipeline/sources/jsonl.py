@@ -2,6 +2,7 @@
 
 Keys are ``id``, ``title``, ``abstract`` or ``text`` or ``sections`` (a list of ``{kind, text}``), ``date`` or ``year``,
 ``authors``, ``journal``, ``status``, ``doi``, ``pmid``, ``links`` and its words (``corrects``, ``retracts``, ...).
+Where a text is given as ``tokens`` alone, as corpora do, these are joined by blanks.
 """
 
 from __future__ import annotations
@@ -18,4 +19,12 @@ def sniff(head: str) -> bool:
 
 
 def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
-    return objects.read(stream, fields.document, name)
+    return objects.read(stream, _document, name)
+
+
+def _document(given: objects.Object) -> Document:
+    tokens = given.get("tokens")
+    told = {fields.field_name(name) for name, value in given.items() if value}
+    if isinstance(tokens, list) and not told & {"title", "abstract", "text", "sections"}:
+        given = {**given, "text": tokens}
+    return fields.document(given)
