@@ -97,6 +97,12 @@ def test_a_model_is_the_mean_of_two_with_thresholds_of_its_own(data: Path) -> No
     assert RelationTagger.load(data / "mean", load_domain("biomed"), device="cpu").calibration
 
 
+def test_another_seed_is_one_of_all_stages(data: Path) -> None:
+    rebuild.rebuild("mean", data, data / "mean", data / "work", replace(LORA, seed=LORA.seed + 5))
+    seeds = {folder.name: read_adapter(folder).config["plan"]["seed"] for folder in (data / "work").iterdir()}
+    assert seeds == {f"first-seed-{LORA.seed + 5}": LORA.seed + 5, "second-seed-19": 19}
+
+
 def test_papers_of_development_parts_are_in_no_other_part(data: Path) -> None:
     found = rebuild.read(rebuild.RECIPES["tagger"], data, load_domain("biomed"))
     gold, plain = found.train

@@ -46,15 +46,18 @@ TIMED = 100
 def rebuild(name: str, data: Path, out: Path, work: Path, plan: Plan, ships: bool = False) -> dict[str, float]:
     """Train a model by its recipe, and first what it needs; gives its development scores.
 
-    Where it ``ships`` its factors are packed; one that is the base of others is parted in two.
+    With another seed than the recipe's, the stages before it have others too, but its teachers and bases do not. Where
+    it ``ships`` its factors are packed; one that is the base of others is parted in two.
     """
     recipe = RECIPES[name]
     domain = load_domain(recipe.domain)
-    needed = {need: made(need, data, work) for need in (recipe.start, *recipe.teachers, *recipe.averaged) if need}
+    shift = plan.seed - recipe.plan.seed
+    teachers = [made(teacher, data, work) for teacher in recipe.teachers]
+    needed = {need: made(need, data, work, shift) for need in (recipe.start, *recipe.averaged) if need}
     found = read(recipe, data, domain)
     start = read_adapter(needed[recipe.start]) if recipe.start else None
     encoder = load_encoder(start.encoder if start and start.config["encoder"] == WHOLE else recipe.encoder)
-    task = _task(recipe, encoder, found, domain, [needed[teacher] for teacher in recipe.teachers])
+    task = _task(recipe, encoder, found, domain, teachers)
     began = time.monotonic()
     if recipe.averaged:
         scores = average(task, plan, [read_adapter(needed[part]) for part in recipe.averaged], out)
@@ -70,14 +73,20 @@ def rebuild(name: str, data: Path, out: Path, work: Path, plan: Plan, ships: boo
     return scores
 
 
-def made(name: str, data: Path, work: Path) -> Path:
-    """The folder of a model that another needs: as it comes with the project, else made in ``work``."""
-    if (HOME / name / CONFIG).is_file():
+def made(name: str, data: Path, work: Path, shift: int = 0) -> Path:
+    """The folder of a model that another needs: as it comes with the project, else made in ``work``.
+
+    ``shift`` is added to the seed of its recipe; a base, which other adapters lie over, stays as it is.
+    """
+    plan, base = RECIPES[name].plan, RECIPES[name].base
+    shift = 0 if base else shift
+    if not shift and (HOME / name / CONFIG).is_file():
         return HOME / name
-    folder = work / name
+    plan = replace(plan, seed=plan.seed + shift)
+    folder = work / (f"{name}-seed-{plan.seed}" if shift else name)
     if not (folder / CONFIG).is_file() or (folder / CHECKPOINTS).exists():
-        log.info("%s is needed first", name)
-        rebuild(name, data, folder, work, RECIPES[name].plan)
+        log.info("%s is needed first", folder.name)
+        rebuild(name, data, folder, work, plan)
     return folder
 
 
@@ -203,7 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpora")
     parser.add_argument("--out", type=Path, help="folder of the model (default: where it comes with the project)")
     parser.add_argument("--work", type=Path, default=Path("runs/models"), help="folder of what it needs first")
-    parser.add_argument("--seed", type=int, default=0, help="default: that of the recipe")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="default: that of the recipe; stages before it change with it"
+    )
     args = parser.parse_args(arguments)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
     recipe = RECIPES[args.name]
