@@ -203,7 +203,9 @@ def test_tokens_that_no_text_goes_with_are_joined() -> None:
     assert answers.paper(jsonl, json.dumps([{"id": "1", "tokens": tokens}])).text == "Fish oil ( EPA ) ."
     assert answers.paper(jsonl, json.dumps([{"text": "Fish oil (EPA).", "tokens": tokens}])).text == "Fish oil (EPA)."
     assert answers.paper(jsonl, json.dumps([{"title": "Fish oil", "tokens": 512}])).text == "Fish oil"
-    for failure in jsonl.read(answers.open_stream('[{"tokens": []}, {"tokens": 7}]'), "f.json"):
+    failures = answers.items(jsonl, '[{"tokens": []}, {"tokens": 7}]')
+    assert len(failures) == 2
+    for failure in failures:
         assert isinstance(failure, Failure)
         assert "neither title nor text" in failure.reason
 

@@ -13,6 +13,8 @@ from pipeline.sources.shared import fields, objects
 from pipeline.sources.shared.stream import Stream
 from pipeline.types import Document, Failure
 
+_TEXTS = ("title", "abstract", "text", "sections")
+
 
 def sniff(head: str) -> bool:
     return objects.begins(head)
@@ -23,8 +25,8 @@ def read(stream: Stream, name: str) -> Iterator[Document | Failure]:
 
 
 def _document(given: objects.Object) -> Document:
-    tokens = given.get("tokens")
-    told = {fields.field_name(name) for name, value in given.items() if value}
-    if isinstance(tokens, list) and not told & {"title", "abstract", "text", "sections"}:
-        given = {**given, "text": tokens}
+    if isinstance(given.get("tokens"), list) and not any(
+        fields.field_name(name) in _TEXTS for name, value in given.items() if value
+    ):
+        given = {**given, "text": given["tokens"]}
     return fields.document(given)
