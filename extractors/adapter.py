@@ -4,7 +4,8 @@ An adapter is a folder with ``adapter.json`` (what it is, and the sha256 of its 
 and a card, ``README.md``. The weights are low-rank (LoRA, Hu et al. 2021): for a linear layer with the weight W of
 shape out x in, the factors ``up`` (out x rank) and ``down`` (rank x in), so that the tuned weight is W + up @ down.
 Beside them lie a head and, where they are used, the embeddings of word shapes (``shapes``), corrections for those of
-markers (``markers``) and the vector that marks a subject (``mark``). Merged at load they cost nothing at inference.
+markers (``markers``) and the vectors that mark subjects (``mark``, slots x width). Merged at load they cost nothing at
+inference.
 Where the whole encoder was tuned it lies in the same folder, and the adapter holds the head alone.
 """
 
@@ -37,7 +38,7 @@ KEYS = {
     "tagger": ("encoder", "encoder_sha256", "types", "window", "overlap"),
     "relations": (
         *("encoder", "encoder_sha256", "types", "window", "overlap"),
-        *("pairs", "ordered", "groups", "markers", "thresholds", "level", "layer"),
+        *("pairs", "ordered", "groups", "markers", "thresholds", "level"),
     ),
 }
 
@@ -74,6 +75,11 @@ class Adapter:
         return tag_names(self.config["types"], self.config.get("scheme", "BIO"))
 
     @property
+    def slots(self) -> int:
+        """How many subjects a tagger of relations marks at once."""
+        return int(self.config.get("slots", 1))
+
+    @property
     def outputs(self) -> int:
         """How many scores the head gives a piece."""
         return len(self.tensors["head.bias"])
@@ -90,7 +96,7 @@ def require(adapter: Adapter, digest: str) -> None:
 
 
 def merged(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
-    """An encoder's weights with an adapter merged into them, its head and its mark of a subject beside them.
+    """An encoder's weights with an adapter merged into them, its head and its marks of subjects beside them.
 
     Raises KeyError or ValueError where the one does not fit the other.
     """
@@ -104,7 +110,7 @@ def merged(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
         found[WORDS] = found[WORDS].copy()
         found[WORDS][adapter.config["markers"]] += tensors["markers"]
     if "mark" in tensors:
-        found[MARKS] = np.stack([np.zeros_like(tensors["mark"]), tensors["mark"]])  # row 0: pieces that are not marked
+        found[MARKS] = np.pad(np.atleast_2d(tensors["mark"]), [(1, 0), (0, 0)])  # row 0: pieces that are not marked
     return found | {name: tensors[name] for name in ("head.weight", "head.bias")}
 
 

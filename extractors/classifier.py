@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from extractors.bert import Bert
 from extractors.encoder import Encoder
-from extractors.marking import Marked
+from extractors.marking import Marked, marks_of
 from extractors.tags import SHAPES, Row
 from extractors.tokens import Tokens
 
@@ -57,37 +58,35 @@ class TokenClassifier(nn.Module):
 
 
 class RelationClassifier(TokenClassifier):
-    """Scores each piece for a marked subject.
+    """Scores each piece for up to ``slots`` marked subjects at once.
 
-    A text goes through the layers below ``layer`` once; there a learnt vector is added to the pieces of a subject, and
-    the layers above are run for each subject. At layer 0 each subject has the whole encoder to itself; an encoder
-    that is no BERT has no other choice.
+    What the embedding of a piece gets added tells whose it is: ``mark`` has a learnt vector for each slot. The head
+    scores each piece once a slot.
     """
 
-    def __init__(self, encoder: Encoder, outputs: int, *, layer: int = 0, dropout: float = 0.1) -> None:
-        super().__init__(encoder, outputs, dropout=dropout)
-        self.layer = layer if isinstance(self.encoder, Bert) else 0
-        self.mark = nn.Parameter(torch.randn(encoder.width) * 0.2)
+    def __init__(self, encoder: Encoder, outputs: int, *, slots: int = 1, dropout: float = 0.1) -> None:
+        super().__init__(encoder, slots * outputs, dropout=dropout)
+        self.slots = slots
+        self.mark = nn.Parameter(torch.randn(slots, encoder.width) * 0.2)
 
     def forward(  # type: ignore[override]
-        self, ids: Tensor, mask: Tensor, shapes: Tensor, rows: Tensor, marks: Tensor
+        self, ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor
     ) -> Tensor:
-        """Scores of shape passes x length x outputs: ``rows`` says which text a pass is over (passes), ``marks`` is
-        one where its subject stands (passes x length)."""
-        return self.above(self.below(ids, mask, shapes)[rows], mask[rows], marks)
+        """Scores of shape passes x length x slots x outputs; ``marks`` (passes x length) has the number of the slot,
+        counted from one, where a subject stands, else zero."""
+        rows = functional.embedding(marks, functional.pad(self.mark, (0, 0, 1, 0)))
+        scores = self.scored(self._encoded(ids, mask, shapes, rows))
+        return scores.view(*marks.shape, self.slots, -1)
 
-    def below(self, ids: Tensor, mask: Tensor, shapes: Tensor) -> Tensor:
-        if not isinstance(self.encoder, Bert):
-            vectors: Tensor = self.encoder.get_input_embeddings()(ids)
-            return vectors
-        hidden = self.encoder.embeddings(ids, shapes if self.shaped else None)
-        return self.encoder.layers(hidden, mask, 0, self.layer)
-
-    def above(self, hidden: Tensor, mask: Tensor, marks: Tensor) -> Tensor:
-        hidden = hidden + marks[..., None].to(hidden.dtype) * self.mark.to(hidden.dtype)
+    def _encoded(self, ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor) -> Tensor:
         if isinstance(self.encoder, Bert):
-            return self.scored(self.encoder.layers(hidden, mask, self.layer))
-        return self.scored(self.encoder(inputs_embeds=hidden, attention_mask=mask).last_hidden_state)
+            hidden = self.encoder.embeddings(ids, shapes if self.shaped else None)
+            return self.encoder.layers(hidden + marks.to(hidden.dtype), mask)
+        vectors = self.encoder.get_input_embeddings()(ids)
+        found: Tensor = self.encoder(
+            inputs_embeds=vectors + marks.to(vectors.dtype), attention_mask=mask
+        ).last_hidden_state
+        return found
 
 
 def padded(rows: Sequence[Row], tokens: Tokens, length: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,12 +101,11 @@ def padded(rows: Sequence[Row], tokens: Tokens, length: int) -> tuple[Tensor, Te
     return ids, mask, shapes
 
 
-def passes_of(windows: Sequence[Marked], tokens: Tokens) -> tuple[Tensor, ...]:
-    """What :class:`RelationClassifier` takes: ids, mask and shapes of the windows; text and marks of each pass."""
-    length = max(len(window.ids) for window in windows) + 2
-    ids, mask, shapes = padded([Row(window.ids, window.shapes) for window in windows], tokens, length)
-    looks = [(row, look) for row, window in enumerate(windows) for look in window.passes]
-    marks = torch.zeros((len(looks), length))
-    for at, (_, look) in enumerate(looks):
-        marks[at, [place + 1 for place in look.marked]] = 1
-    return ids, mask, shapes, torch.tensor([row for row, _ in looks]), marks
+def passes_of(shared: Sequence[tuple[Marked, Sequence[int]]], tokens: Tokens) -> tuple[Tensor, ...]:
+    """What :class:`RelationClassifier` takes of passes, each a window and which of its looks share it."""
+    length = max(len(window.ids) for window, _ in shared) + 2
+    rows = [Row(window.ids, window.shapes) for window, _ in shared]
+    marks = torch.zeros((len(rows), length), dtype=torch.long)
+    for at, (window, looks) in enumerate(shared):
+        marks[at, 1 : len(window.ids) + 1] = torch.tensor(marks_of(window, looks))
+    return *padded(rows, tokens, length), marks

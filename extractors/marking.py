@@ -1,15 +1,16 @@
 """Marking mentions in a text, and which of them may be related: what :mod:`extractors.relations` reads, as plain data.
 
 Before each mention stands one piece that tells its type, its marker. A document (or a sentence with what is around
-it) is spelled out once, as one or more windows; over each window there is one *pass* a subject, in which the pieces of
-the subject's mentions are marked and the markers of its possible objects carry what the model says of them.
+it) is spelled out once, as one or more windows. Over each window there is one *look* a subject: the pieces of the
+subject's mentions are marked, and the markers of its possible objects carry what the model says of them. Several looks
+share a *pass* through the model, each with a kind of mark of its own (:func:`passes`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,8 +43,8 @@ class Scheme:
     Of the relations of one of the ``groups`` at most one holds between two entities. ``markers`` are the piece ids
     of the markers, in the order of ``types``.
 
-    Where ``mutual``, each relation is told from both of its ends: a pass for its object tells of its subject too, and
-    what has a direction has an output of its own for that (:attr:`outputs`).
+    Where ``mutual``, each relation is told from both of its ends: a look for its object tells of its subject too, and
+    what has a direction has an output of its own for that (:attr:`outputs`). A pass has marks for ``slots`` subjects.
 
     At the level of a ``document`` entities are concepts with all their mentions; at that of a ``sentence`` each
     mention is one, its objects are in the same sentence, and so much of the text around is seen as fits ``window``.
@@ -59,6 +60,7 @@ class Scheme:
     overlap: int
     level: Level = "document"
     mutual: bool = False
+    slots: int = 1
 
     @property
     def outputs(self) -> tuple[tuple[str, bool], ...]:
@@ -78,10 +80,11 @@ class Scheme:
             "overlap": self.overlap,
             "level": self.level,
             "mutual": self.mutual,
+            "slots": self.slots,
         }
 
     def holds(self, subject: Entity, object_: Entity) -> list[bool]:
-        """For each output, whether a pass for ``subject`` tells it of ``object_``."""
+        """For each output, whether a look for ``subject`` tells it of ``object_``."""
         first = (subject.start, subject.id) < (object_.start, object_.id) or subject.type != object_.type
         both = first or self.mutual
         pair = (subject.type, object_.type)
@@ -92,8 +95,8 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """A look at a window for one subject: the places of its pieces, and of the markers of each possible object."""
+class Look:
+    """What is asked of a window for one subject: where its pieces are, and the markers of each possible object."""
 
     subject: Entity
     marked: tuple[int, ...]
@@ -103,11 +106,11 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A window of a text with its markers: piece ids, the shapes of their words, and the passes over it."""
+    """A window of a text with its markers: piece ids, the shapes of their words, and the looks at it."""
 
     ids: tuple[int, ...]
     shapes: tuple[int, ...]
-    passes: tuple[Pass, ...]
+    looks: tuple[Look, ...]
 
 
 def entities(reading: Reading, level: Level = "document") -> list[Entity]:
@@ -124,7 +127,7 @@ def entities(reading: Reading, level: Level = "document") -> list[Entity]:
 
 
 def marked(reading: Reading, pieces: Pieces, scheme: Scheme) -> Iterator[Marked]:
-    """The windows of a reading that have to be seen, with their passes."""
+    """The windows of a reading that have to be seen, with their looks."""
     known = [entity for entity in entities(reading, scheme.level) if entity.type in scheme.types]
     ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
     text = _spelled(reading, pieces, scheme)
@@ -218,14 +221,14 @@ def _window(
     known: Sequence[Entity], numbers: Sequence[int], scored: set[int], text: _Spelled, scheme: Scheme
 ) -> Iterator[Marked]:
     where = {number: place for place, number in enumerate(numbers)}
-    found = tuple(_passes(known, where, scored, text, scheme))
+    found = tuple(_looks(known, where, scored, text, scheme))
     if found:
         yield Marked(tuple(text.ids[n] for n in numbers), tuple(text.shapes[n] for n in numbers), found)
 
 
-def _passes(
+def _looks(
     known: Sequence[Entity], where: Mapping[int, int], scored: set[int], text: _Spelled, scheme: Scheme
-) -> Iterator[Pass]:
+) -> Iterator[Look]:
     for subject in known:
         own = [text.places[mention] for mention in subject.mentions if mention in text.places]
         seen = tuple(sorted({where[number] for place in own for number in place if number in where}))
@@ -243,7 +246,35 @@ def _passes(
         }
         objects = {other: places for other, places in objects.items() if places}
         if objects:
-            yield Pass(subject, seen, tuple(objects), tuple(objects.values()))
+            yield Look(subject, seen, tuple(objects), tuple(objects.values()))
+
+
+def passes(looks: Sequence[Look], slots: int, order: Iterable[int] | None = None) -> list[tuple[int, ...]]:
+    """The numbers of the looks that share a pass: up to so many, taken in order, that mark no piece twice.
+
+    >>> places = [(0, 1), (1, 2), (5,), (7,)]
+    >>> passes([Look(Entity("", "", ()), place, (), ()) for place in places], slots=2)
+    [(0, 2), (1, 3)]
+    """
+    found: list[tuple[list[int], set[int]]] = []
+    for number in range(len(looks)) if order is None else order:
+        places = looks[number].marked
+        room = (one for one in found if len(one[0]) < slots and one[1].isdisjoint(places))
+        shared, taken = next(room, ([], set()))
+        if not shared:
+            found.append((shared, taken))
+        shared.append(number)
+        taken.update(places)
+    return [tuple(shared) for shared, _ in found]
+
+
+def marks_of(window: Marked, looks: Iterable[int]) -> list[int]:
+    """For each piece which of the looks that share a pass marks it, counted from one, or zero."""
+    marks = [0] * len(window.ids)
+    for slot, number in enumerate(looks, 1):
+        for place in window.looks[number].marked:
+            marks[place] = slot
+    return marks
 
 
 def _ids(mention: Mention) -> tuple[str, ...]:

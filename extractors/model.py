@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from extractors.adapter import MERGED, Adapter, merged, require
 from extractors.adapters import digest_of
 from extractors.encoders import CONFIG, Found, check, find, read_json
 from extractors.encoders.packed import read_weights
 from extractors.engine.cache import prepared
-from extractors.engine.parts import Part, Shape
+from extractors.engine.parts import Inputs, Shape
 from extractors.engine.session import Engine, choose_precision
-from extractors.marking import Marked
+from extractors.marking import Marked, marks_of, passes
 from extractors.processor import processor
 from extractors.tags import Floats, Row
 from extractors.tokens import Tokens, load_tokens
@@ -40,7 +42,7 @@ class Model(Protocol):
 
 
 class PassModel(Protocol):
-    """Scores the pieces of windows for each pass over them; yields the numbers of window and pass with the scores."""
+    """Scores the pieces of windows for each look at them; yields the numbers of window and look with the scores."""
 
     @property
     def tokens(self) -> Tokens: ...
@@ -60,27 +62,20 @@ class OnnxModel:
 
 
 class OnnxPassModel:
-    """A :class:`PassModel` run by onnxruntime: ``below`` once a window, ``above`` once a pass, or ``above`` alone."""
+    """A :class:`PassModel` run by onnxruntime, which marks up to ``slots`` subjects at once."""
 
-    def __init__(self, tokens: Tokens, below: Engine | None, above: Engine) -> None:
+    def __init__(self, tokens: Tokens, engine: Engine, slots: int) -> None:
         self.tokens = tokens
-        self.below, self.above = below, above
+        self.engine = engine
+        self.slots = slots
 
     def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]:
-        looks = [(at, number) for at, window in enumerate(windows) for number in range(len(window.passes))]
-        rows = [Row(window.ids, window.shapes) for window in windows]
-        hidden = dict(self.below.scores(rows)) if self.below else {}
-        marked = [replace(rows[at], marks=marks_of(windows[at], number), hidden=hidden.get(at)) for at, number in looks]
-        for number, scores in self.above.scores(marked):
-            yield *looks[number], scores
-
-
-def marks_of(window: Marked, number: int) -> list[int]:
-    """One where the subject of a pass stands, zero elsewhere."""
-    marks = [0] * len(window.ids)
-    for place in window.passes[number].marked:
-        marks[place] = 1
-    return marks
+        shared = [(at, looks) for at, window in enumerate(windows) for looks in passes(window.looks, self.slots)]
+        rows = [Row(windows[at].ids, windows[at].shapes, marks_of(windows[at], looks)) for at, looks in shared]
+        for number, scores in self.engine.scores(rows):
+            at, looks = shared[number]
+            for look, own in zip(looks, np.split(scores, self.slots, axis=1), strict=False):
+                yield at, look, own
 
 
 def open_model(adapter: Adapter, *, device: str = "auto") -> Model:
@@ -90,7 +85,7 @@ def open_model(adapter: Adapter, *, device: str = "auto") -> Model:
 
         return TorchModel.load(adapter, device)
     base = _base(adapter)
-    return OnnxModel(base.tokens, _engine(adapter, base, Part(shapes=adapter.shaped)))
+    return OnnxModel(base.tokens, _engine(adapter, base, Inputs(adapter.shaped)))
 
 
 def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
@@ -99,10 +94,8 @@ def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:
         from extractors.torch_model import TorchPassModel  # noqa: PLC0415  loads torch
 
         return TorchPassModel.load(adapter, device)
-    base, layer, shaped = _base(adapter), int(adapter.config["layer"]), adapter.shaped
-    below = _engine(adapter, base, Part(last=layer, head=False, shapes=shaped)) if layer else None
-    above = _engine(adapter, base, Part(first=layer, shapes=shaped and not layer, marks=True))
-    return OnnxPassModel(base.tokens, below, above)
+    base = _base(adapter)
+    return OnnxPassModel(base.tokens, _engine(adapter, base, Inputs(adapter.shaped, marks=True)), adapter.slots)
 
 
 def on_torch(adapter: Adapter, device: str) -> bool:
@@ -145,16 +138,16 @@ def _base(adapter: Adapter) -> _Base:
     return _Base(found.folder, digest, load_tokens(found.folder))
 
 
-def _engine(adapter: Adapter, base: _Base, part: Part) -> Engine:
+def _engine(adapter: Adapter, base: _Base, inputs: Inputs) -> Engine:
     precision = choose_precision(processor())
-    key = content_id(digest_of(adapter.folder), base.digest, repr(part), precision)
+    key = content_id(digest_of(adapter.folder), base.digest, repr(inputs), precision)
 
     def make() -> bytes:
         from extractors.engine.graph import build  # noqa: PLC0415  loads onnx, which a model in the cache does without
 
         shape = Shape.of(read_json(base.folder / CONFIG))
         try:
-            return build(shape, merged(read_weights(base.folder), adapter), part, precision=precision)
+            return build(shape, merged(read_weights(base.folder), adapter), inputs, precision=precision)
         except (KeyError, ValueError) as error:
             raise AdapterError(
                 f"adapter {adapter.name}: its weights do not fit its labels or encoder: {error}"

@@ -96,7 +96,7 @@ class RelationTagger:
         return [list(self._sure(found)) for found in best]
 
     def _sure(self, found: Mapping[tuple[Entity, Entity], Floats]) -> Iterator[tuple[Entity, Entity, Floats]]:
-        """From the scores of passes to a probability for each relation from one entity to another."""
+        """From the scores of looks to a probability for each relation from one entity to another."""
         if self.scheme.mutual:
             found = joined(found, self.scheme)
         for one, other in sorted(found, key=_place):
@@ -108,7 +108,7 @@ class RelationTagger:
         """The scores of each pair in each window: the log-sum-exp over the mentions of the object."""
         for at, number, scores in self.model.scores([window for _, window in jobs]):
             reading, window = jobs[at]
-            look = window.passes[number]
+            look = window.looks[number]
             for object_, places in zip(look.objects, look.places, strict=True):
                 told = scores[list(places)]
                 top = told.max(axis=0)
@@ -170,21 +170,22 @@ def read_scheme(adapter: Adapter) -> Scheme:
         overlap=config["overlap"],
         level=config["level"],
         mutual=config.get("mutual", False),
+        slots=config.get("slots", 1),
     )
 
 
 def joined(found: Mapping[tuple[Entity, Entity], Floats], scheme: Scheme) -> dict[tuple[Entity, Entity], Floats]:
-    """The mean of what the passes for either of two entities say, as if in a pass for the one that is named first."""
+    """The mean of what the looks for either of two entities say, as if in a look for the one that is named first."""
     turned = [scheme.outputs.index((name, not inverse and name in scheme.ordered)) for name, inverse in scheme.outputs]
-    looks: dict[tuple[Entity, Entity], list[Floats]] = defaultdict(list)
+    said: dict[tuple[Entity, Entity], list[Floats]] = defaultdict(list)
     for (subject, object_), logits in found.items():
         first = (subject.start, subject.id) < (object_.start, object_.id)
-        looks[(subject, object_) if first else (object_, subject)].append(logits if first else logits[turned])
-    return {pair: np.mean(said, axis=0) for pair, said in looks.items()}
+        said[(subject, object_) if first else (object_, subject)].append(logits if first else logits[turned])
+    return {pair: np.mean(rows, axis=0) for pair, rows in said.items()}
 
 
 def directed(one: Entity, other: Entity, row: Floats, scheme: Scheme) -> Iterator[tuple[Entity, Entity, Floats]]:
-    """The outputs of a pass apart by direction: a probability a relation each time."""
+    """The outputs of a look apart by direction: a probability a relation each time."""
     number = len(scheme.relations)
     yield one, other, row[:number]
     if scheme.mutual:

@@ -47,17 +47,15 @@ class Pieces:
 class Row:
     """What the encoder sees at once: one number a piece of each kind, the special pieces at both ends left out.
 
-    ``shapes`` are those of the words, ``marks`` tell the pieces of a subject; ``hidden`` is what a model's lower layers
-    made of a row: length x width, the special pieces' included.
+    ``shapes`` are those of the words, ``marks`` tell the pieces of subjects.
     """
 
     ids: Sequence[int] = ()
     shapes: Sequence[int] = ()
     marks: Sequence[int] = ()
-    hidden: Floats | None = None
 
     def __len__(self) -> int:
-        return len(self.ids) if self.hidden is None else len(self.hidden) - 2
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
-from operator import itemgetter
 from typing import TypeVar
 
 import torch
@@ -17,7 +15,7 @@ from extractors.adapter import KINDS, MARKS, Adapter, merged, require
 from extractors.batches import packed
 from extractors.classifier import RelationClassifier, TokenClassifier, padded, passes_of
 from extractors.encoder import Encoder, choose_device, choose_dtype, inference, load_encoder
-from extractors.marking import Marked
+from extractors.marking import Marked, passes
 from extractors.tags import Floats, Row
 from extractors.tuned import rebuild
 from pipeline.errors import AdapterError
@@ -59,7 +57,7 @@ class TorchModel:
 
 
 class TorchPassModel:
-    """An :class:`extractors.model.PassModel`; a window with more passes than fit into one run goes through several."""
+    """An :class:`extractors.model.PassModel`; passes over windows of about one length share a run."""
 
     def __init__(self, encoder: Encoder, classifier: RelationClassifier) -> None:
         self.tokens = encoder
@@ -67,21 +65,21 @@ class TorchPassModel:
 
     @classmethod
     def load(cls, adapter: Adapter, device: str = "auto") -> TorchPassModel:
-        make = partial(RelationClassifier, outputs=adapter.outputs, layer=int(adapter.config["layer"]))
+        make = partial(RelationClassifier, outputs=adapter.outputs // adapter.slots, slots=adapter.slots)
         return cls(*loaded(adapter, make, device))
 
     def scores(self, windows: Sequence[Marked]) -> Iterator[tuple[int, int, Floats]]:
         order = sorted(range(len(windows)), key=lambda at: len(windows[at].ids))
-        looks = ((at, number) for at in order for number in range(len(windows[at].passes)))
-        for batch in packed(looks, lambda look: len(windows[look[0]].ids) + 2, PIECES):
-            shares = [(windows[at], [number for _, number in own]) for at, own in groupby(batch, key=itemgetter(0))]
-            found = self._run([replace(window, passes=tuple(window.passes[n] for n in own)) for window, own in shares])
-            for (at, number), scores in zip(batch, found, strict=True):
-                yield at, number, scores[1 : len(windows[at].ids) + 1].numpy()
+        shared = ((at, looks) for at in order for looks in passes(windows[at].looks, self.classifier.slots))
+        for batch in packed(shared, lambda one: len(windows[one[0]].ids) + 2, PIECES):
+            found = self._run([(windows[at], looks) for at, looks in batch])
+            for (at, looks), scores in zip(batch, found, strict=True):
+                for slot, look in enumerate(looks):
+                    yield at, look, scores[1 : len(windows[at].ids) + 1, slot].numpy()
 
-    def _run(self, windows: Sequence[Marked]) -> Tensor:
+    def _run(self, shared: Sequence[tuple[Marked, Sequence[int]]]) -> Tensor:
         device = self.classifier.head.weight.device
-        inputs = passes_of(windows, self.tokens)
+        inputs = passes_of(shared, self.tokens)
         with inference(device, choose_dtype(device)):
             scores: Tensor = self.classifier(*(tensor.to(device) for tensor in inputs)).float().cpu()
         return scores
@@ -110,7 +108,7 @@ def fill(classifier: TokenClassifier, adapter: Adapter) -> None:
         classifier.see_shapes()
     classifier.encoder.load_state_dict({name: found[name] for name in own})
     rebuild(classifier.encoder, {name: torch.from_numpy(part).float() for name, part in adapter.tensors.items()})
-    more = {"mark": found[MARKS][1]} if MARKS in found else {}
+    more = {"mark": found[MARKS][1:]} if MARKS in found else {}
     classifier.load_state_dict({name: found[name] for name in ("head.weight", "head.bias")} | more, strict=False)
 
 

@@ -99,7 +99,7 @@ def re(
     ignore: Ignore = None,
     settings: Set = None,
     vocabulary: Names = None,
-    layer: Annotated[int, typer.Option("--layer", min=0, help="Layers below it see no subject, which is faster.")] = 0,
+    slots: Annotated[int, typer.Option("--slots", min=1, help="So many subjects are marked at once.")] = 2,
     group: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +110,8 @@ def re(
     format_: Rows = Format.table,
 ) -> None:
     """Fine-tune a tagger of relations."""
+    from dataclasses import replace
+
     from extractors.adapter import read_adapter
     from extractors.encoder import load_encoder
     from extractors.training.corpora import hold_out
@@ -122,14 +124,13 @@ def re(
 
     def make() -> RelationTask:
         base = load_encoder(encoder)
-        scheme = scheme_for(found.train, base, pack, groups)
+        scheme = replace(scheme_for(found.train, base, pack, groups), slots=slots)
         return RelationTask(
             base,
             [kept for kept, _ in parts],
             found.development,
             scheme,
             pack,
-            layer=layer,
             held=[held for _, held in parts],
         )
 

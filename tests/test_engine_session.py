@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from extractors.engine.graph import build
 from extractors.engine.nodes import Precision
-from extractors.engine.parts import WHOLE, Part, Shape
+from extractors.engine.parts import IDS, Inputs, Shape
 from extractors.engine.session import Engine, by_length, choose_precision
 from extractors.processor import Processor
 from extractors.tags import Row
@@ -42,8 +42,8 @@ def random_tensors() -> dict[str, npt.NDArray[np.float32]]:
 TENSORS = random_tensors()
 
 
-def engine(part: Part = WHOLE, *, threads: int = 2, precision: Precision = "int8") -> Engine:
-    return Engine(build(SHAPE, TENSORS, part, precision=precision), cls_id=CLS, sep_id=SEP, threads=threads)
+def engine(inputs: Inputs = IDS, *, threads: int = 2, precision: Precision = "int8") -> Engine:
+    return Engine(build(SHAPE, TENSORS, inputs, precision=precision), cls_id=CLS, sep_id=SEP, threads=threads)
 
 
 ENGINE, ALONE = engine(), engine(threads=1)
@@ -92,36 +92,22 @@ def test_a_number_that_the_model_does_not_know_is_refused(bad: int) -> None:
 
 
 def test_a_row_without_an_input_that_the_model_has_is_refused() -> None:
-    cased = engine(Part(shapes=True))
+    cased = engine(Inputs(shapes=True))
     with pytest.raises(UsageError, match="row 0: the model wants shapes, one number for each of 2 pieces"):
         list(cased.scores([Row([5, 6])]))
     with pytest.raises(UsageError, match="row 0: shapes from 4 to 4, but the model knows 0 to 3"):
         list(cased.scores([Row([5], shapes=[4])]))
-    with pytest.raises(UsageError, match="the model wants hidden"):
-        list(engine(Part(first=1)).scores([Row([5, 6])]))
+    with pytest.raises(UsageError, match="row 0: the model wants marks, one number for each of 2 pieces"):
+        list(engine(Inputs(marks=True)).scores([Row([5, 6], marks=[1])]))
 
 
 def test_shapes_zero_is_what_special_pieces_and_plain_models_have() -> None:
-    cased = engine(Part(shapes=True), precision="fp32")
+    cased = engine(Inputs(shapes=True), precision="fp32")
     ((_, plain),) = engine(precision="fp32").scores([Row([5, 6])])
     ((_, zeros),) = cased.scores([Row([5, 6], shapes=[0, 0])])
     np.testing.assert_allclose(zeros, plain, atol=1e-4)
     ((_, other),) = cased.scores([Row([5, 6], shapes=[3, 3])])
     assert np.abs(other - plain).max() > 0.1
-
-
-def test_upper_layers_run_over_what_the_lower_ones_gave() -> None:
-    """A document once through the lower layers, then once a marked subject through the upper ones."""
-    rows = [Row([5, 6, 7]), Row([8, 9]), Row([6, 6, 6])]
-    hidden = dict(engine(Part(last=1, head=False)).scores(rows))
-    assert hidden[1].shape == (4, WIDTH)
-    marks = [(0, 0, 0), (1, 2), (0, 2, 0)]
-    upper = [Row(hidden=hidden[at], marks=marked) for at, marked in enumerate(marks)]
-    found = dict(engine(Part(first=1, marks=True)).scores(upper))
-    plain = dict(ENGINE.scores(rows))
-    np.testing.assert_array_equal(found[0], plain[0])
-    assert found[2].shape == plain[2].shape
-    assert min(np.abs(found[at] - plain[at]).max() for at in (1, 2)) > 0.1
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread_waiting() -> None:

@@ -22,7 +22,7 @@ from extractors.adapter import read_adapter
 from extractors.classifier import passes_of
 from extractors.encoder import Encoder
 from extractors.evaluate import relation_f1
-from extractors.marking import Entity, Level, Marked, Pass, Scheme, entities, marked
+from extractors.marking import Entity, Level, Look, Marked, Scheme, entities, marked, passes
 from extractors.model import open_pass_model
 from extractors.relations import (
     RelationTagger,
@@ -61,7 +61,7 @@ def config(markers: Sequence[int], **given: object) -> dict[str, object]:
         "window": 64,
         "overlap": 16,
         "level": "document",
-        "layer": 0,
+        "slots": 2,
         **given,
     }
 
@@ -115,7 +115,7 @@ def shown(encoder: Encoder, text: Reading, **scheme: object) -> list[str]:
     for window in marked(text, pieces, wanted):
         plain = [names.get(one) or encoder.tokenizer.id_to_token(one) for one in window.ids]
         assert len(window.shapes) == len(plain)
-        for look in window.passes:
+        for look in window.looks:
             row = list(plain)
             for place in (place for places in look.places for place in places):
                 row[place] += ">"
@@ -227,7 +227,7 @@ def test_each_pair_within_reach_is_scored_exactly_once(
     scored = Counter(
         (look.subject.id, window.ids[place + 1] if place + 1 < len(window.ids) else None, place)[:2]
         for window in windows
-        for look in window.passes
+        for look in window.looks
         for places in look.places
         for place in places
     )
@@ -258,10 +258,10 @@ def positions(text: Reading, level: Level) -> dict[Mention, int]:
     return {mention: at for at, mention in enumerate(shown) if mention}
 
 
-@pytest.mark.parametrize("layer", [0, 1])
-def test_scores_are_what_the_model_says_at_the_markers(encoder: Encoder, tmp_path: Path, layer: int) -> None:
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_scores_are_what_the_model_says_at_the_markers(encoder: Encoder, tmp_path: Path, slots: int) -> None:
     markers = marker_ids(encoder, TYPES)
-    told = config(markers, layer=layer, groups=[["INDUCES", "Association"]])
+    told = config(markers, slots=slots, groups=[["INDUCES", "Association"]])
     adapter = read_adapter(random_adapter(tmp_path, encoder, 2, told), kind="relations")
     model = TorchPassModel.load(adapter, "cpu")
     tagger = RelationTagger(
@@ -273,10 +273,12 @@ def test_scores_are_what_the_model_says_at_the_markers(encoder: Encoder, tmp_pat
     (pieces,) = cut(encoder.tokenizer, [text.document.text])
     (window,) = marked(text, pieces, tagger.scheme)
     with torch.no_grad():
-        logits = model.classifier(*passes_of([window], encoder))
+        shared = passes(window.looks, slots)
+        logits = model.classifier(*passes_of([(window, looks) for looks in shared], encoder))
     expected = {
-        (look.subject.id, entity.id): logits[at, [place + 1 for place in places]].logsumexp(0)
-        for at, look in enumerate(window.passes)
+        (look.subject.id, entity.id): logits[at, [place + 1 for place in places], slot].logsumexp(0)
+        for at, looks in enumerate(shared)
+        for slot, look in enumerate(window.looks[number] for number in looks)
         for entity, places in zip(look.objects, look.places, strict=True)
     }
     ((*found,),) = tagger.scores([text])
@@ -293,30 +295,35 @@ def crowded(length: int, subjects: int) -> Marked:
     """A window of so many pieces with so many subjects, each of two of them."""
     entity = Entity("x", "Chemical", ())
     places = [tuple({number % length, number * 7 // length % length}) for number in range(subjects)]
-    passes = tuple(Pass(entity, marked, (), ()) for marked in places)
-    return Marked(tuple(range(2000, 2000 + length)), (1,) * length, passes)
+    looks = tuple(Look(entity, marked, (), ()) for marked in places)
+    return Marked(tuple(range(2000, 2000 + length)), (1,) * length, looks)
 
 
 CROWDED = (crowded(400, 2), crowded(100, 300), crowded(10, 60), crowded(5, 0))
 
 
-@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("slots", [1, 4])
 def test_no_run_of_torch_takes_more_than_its_pieces_however_many_subjects(
-    encoder: Encoder, tmp_path: Path, layer: int, monkeypatch: pytest.MonkeyPatch
+    encoder: Encoder, tmp_path: Path, slots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch_model, "choose_dtype", lambda _: torch.float32)
-    adapter = random_adapter(tmp_path, encoder, 2, config(marker_ids(encoder, TYPES), layer=layer))
+    adapter = random_adapter(tmp_path, encoder, 2, config(marker_ids(encoder, TYPES), slots=slots))
     model = TorchPassModel.load(read_adapter(adapter, kind="relations"), "cpu")
-    with torch.no_grad():
-        whole = [model.classifier(*passes_of([window], encoder)).numpy() for window in CROWDED[:3]]
+    expected = {}
+    for at, window in enumerate(CROWDED):
+        for looks in passes(window.looks, slots):
+            with torch.no_grad():
+                (alone,) = model.classifier(*passes_of([(window, looks)], encoder)).numpy()
+            expected |= {(at, look): alone[1:-1, slot] for slot, look in enumerate(looks)}
     sizes = []
     model.classifier.head.register_forward_hook(lambda _, given, __: sizes.append(given[0][..., 0].numel()))
     found = {(at, number): scores for at, number, scores in model.scores(CROWDED)}
-    assert found.keys() == {(at, number) for at, window in enumerate(CROWDED) for number in range(len(window.passes))}
+    assert found.keys() == expected.keys()
+    assert len(found) == 362
     assert max(sizes) <= PIECES
-    assert len(sizes) < 14, "passes share a run"
-    for (at, number), scores in found.items():
-        np.testing.assert_allclose(scores, whole[at][number][1:-1], atol=1e-5)
+    assert len(sizes) < 14 / slots + 1, "passes share a run, and looks a pass"
+    for look, scores in found.items():
+        np.testing.assert_allclose(scores, expected[look], atol=1e-5)
 
 
 class Counting:
@@ -330,21 +337,34 @@ class Counting:
         return self.session.run(names, inputs)
 
 
-@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("slots", [1, 4])
 def test_no_run_of_onnxruntime_takes_more_than_its_pieces_however_many_subjects(
-    encoder: Encoder, tmp_path: Path, layer: int, monkeypatch: pytest.MonkeyPatch
+    encoder: Encoder, tmp_path: Path, slots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HYPOGRAPH_CACHE", str(tmp_path))
-    adapter = random_adapter(tmp_path / "a", encoder, 2, config(marker_ids(encoder, TYPES), layer=layer))
+    adapter = random_adapter(tmp_path / "a", encoder, 2, config(marker_ids(encoder, TYPES), slots=slots))
     model = open_pass_model(read_adapter(adapter, kind="relations"), device="cpu")
-    model.above.session = counting = Counting(model.above.session)
+    model.engine.session = counting = Counting(model.engine.session)
     found = {(at, number): scores for at, number, scores in model.scores(CROWDED)}
     assert max(counting.sizes) <= 512
     assert len(found) == 362
-    for number in (0, 150, 299):
-        alone = replace(CROWDED[1], passes=CROWDED[1].passes[number : number + 1])
-        ((_, _, scores),) = model.scores([alone])
-        np.testing.assert_allclose(found[1, number], scores, atol=1e-5)
+    assert sum(counting.sizes) < 36_000 / slots * 1.3, "looks share a pass"
+    for looks in passes(CROWDED[1].looks, slots)[::20]:
+        alone = replace(CROWDED[1], looks=tuple(CROWDED[1].looks[number] for number in looks))
+        for _, at, scores in model.scores([alone]):
+            np.testing.assert_allclose(found[1, looks[at]], scores, atol=1e-5)
+
+
+@given(st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=4), max_size=40), st.integers(1, 5))
+def test_looks_share_a_pass_where_they_mark_no_piece_twice(places: list[set[int]], slots: int) -> None:
+    looks = [Look(Entity("x", "Chemical", ()), tuple(sorted(place)), (), ()) for place in places]
+    shared = passes(looks, slots)
+    assert sorted(number for numbers in shared for number in numbers) == list(range(len(looks)))
+    for numbers in shared:
+        assert 1 <= len(numbers) <= slots
+        assert sum(len(places[number]) for number in numbers) == len(set().union(*(places[n] for n in numbers)))
+    assert len(passes(looks, 1)) == len(looks)
+    assert passes([look for look in looks if not look.marked], slots) == []
 
 
 def test_probabilities_of_a_group_and_none_of_it_sum_to_one() -> None:

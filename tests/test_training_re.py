@@ -27,7 +27,7 @@ from extractors.training.re import RelationTask, marker_ids, scheme_for, scheme_
 from extractors.training.run import fit
 from extractors.training.thresholds import fitted, told
 from pipeline.domains import load_domain
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import InputError
 from pipeline.text import split
 from pipeline.types import Document, Grounding, Mention, Reading, Relation
 
@@ -66,11 +66,11 @@ def says(model: TorchPassModel, scheme: Scheme) -> list[np.ndarray]:
     return [scores for _, _, scores in model.scores(list(marked(STUDIES[0], pieces, scheme)))]
 
 
-@pytest.mark.parametrize(("tuning", "layer"), [*((tuning, 0) for tuning in TUNINGS), ("lora", 1)])
-def test_a_relation_tagger_learns_and_is_read_again_as_it_was(folder: Path, tuning: str, layer: int) -> None:
-    encoder, out = load_encoder(folder / "encoder"), folder / f"{tuning}{layer}"
-    scheme = scheme_of(STUDIES, encoder, BIOMED, subjects=TYPES)
-    task = Remembering(encoder, [RE], [replace(RE, name="dev")], scheme, BIOMED, layer=layer, held=[RE])
+@pytest.mark.parametrize(("tuning", "slots"), [*((tuning, 1) for tuning in TUNINGS), ("lora", 3)])
+def test_a_relation_tagger_learns_and_is_read_again_as_it_was(folder: Path, tuning: str, slots: int) -> None:
+    encoder, out = load_encoder(folder / "encoder"), folder / f"{tuning}{slots}"
+    scheme = replace(scheme_of(STUDIES, encoder, BIOMED, subjects=TYPES), slots=slots)
+    task = Remembering(encoder, [RE], [replace(RE, name="dev")], scheme, BIOMED, held=[RE])
     scores = fit(task, replace(QUICK, tuning=tuning, batch_tokens=256), out)
     assert scores["dev"] > 90  # to tell of all is 80
     adapter = read_adapter(out, kind="relations")
@@ -104,7 +104,7 @@ def test_training_goes_on_from_another_tagger_of_relations(folder: Path, tmp_pat
     def task(types: tuple[str, ...]) -> RelationTask:
         encoder = load_encoder(folder / "encoder")
         scheme = replace(scheme_of(STUDIES, encoder, BIOMED, subjects=TYPES), types=types)
-        return RelationTask(encoder, [RE], [RE], scheme, BIOMED, layer=0, held=[RE])
+        return RelationTask(encoder, [RE], [RE], scheme, BIOMED, held=[RE])
 
     learnt = fit(task(TYPES), replace(QUICK, batch_tokens=256), tmp_path / "one")
     still = replace(QUICK, epochs=1, rate=1e-12, head_rate=1e-12, batch_tokens=256)
@@ -132,32 +132,53 @@ def test_a_window_with_many_subjects_is_several_examples(encoder: Encoder, monke
     both = replace(scheme(encoder), pairs={name: frozenset({(a, b) for a in TYPES for b in TYPES}) for name in BOTH})
     claims = paper(("INDUCES", 0, 1), ("INDUCES", 2, 0))
     (whole,) = relation_examples(encoder, [claims], both, BOTH)
-    assert len(whole.marked.passes) > 1
+    assert len(whole.marked.looks) == 3
     monkeypatch.setattr("extractors.training.passes.LARGEST", len(whole.marked.ids) + 2)
     parts = list(relation_examples(encoder, [claims], both, BOTH))
-    assert [len(part.marked.passes) for part in parts] == [1] * len(whole.marked.passes)
-    assert [look for part in parts for look in part.marked.passes] == list(whole.marked.passes)
+    assert [len(part.marked.looks) for part in parts] == [1, 1, 1]
+    assert [look for part in parts for look in part.marked.looks] == list(whole.marked.looks)
     assert torch.cat([part.gold for part in parts]).equal(whole.gold)
+    parts = list(relation_examples(encoder, [claims], replace(both, slots=2), BOTH))
+    assert [len(part.marked.looks) for part in parts] == [2, 1]
 
 
-def test_passes_that_tell_nothing_are_examples_apart_and_may_be_left_out(
+def test_windows_that_tell_nothing_may_be_left_out(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(folder / "encoder")
-    every = {"INDUCES": frozenset((one, other) for one in TYPES for other in TYPES)}
-    both = replace(scheme(encoder, ("INDUCES",)), relations=("INDUCES",), pairs=every)
-    corpus = replace(RE, readings=(paper(("INDUCES", 0, 1)),))
-    task = RelationTask(encoder, [corpus], [RE], both, BIOMED, layer=0)
+    corpus = replace(RE, readings=(paper(("INDUCES", 0, 1)), paper()))
+    told = scheme_of(STUDIES, encoder, BIOMED, subjects=TYPES)
+    task = RelationTask(encoder, [corpus], [RE], told, BIOMED)
     ((telling, silent),) = task.items([corpus])
     assert (telling.silent, silent.silent) == (False, True)
-    subjects = [[look.subject.id for look in one.marked.passes] for one in (telling, silent)]
-    assert subjects == [["aspirin", "pain"], ["rash"]]
     seen = []
     collate = task.collate
     monkeypatch.setattr(task, "collate", lambda items: seen.extend(items) or collate(items))
     fit(task, replace(QUICK, silent=0), tmp_path / "out")
     assert seen
     assert not any(item.silent for item in seen)
+
+
+def test_the_subjects_of_a_pass_change_and_their_objects_stay_theirs(encoder: Encoder) -> None:
+    every = {name: frozenset((one, other) for one in TYPES for other in TYPES) for name in BOTH}
+    wanted = replace(scheme(encoder), pairs=every, slots=2)
+    claims = paper(("INDUCES", 0, 1), ("RELIEVES", 0, 2))
+    task = RelationTask(encoder, [RE], [], wanted, BIOMED)
+    examples = list(relation_examples(encoder, [claims, claims], wanted, BOTH))
+    assert [task.length(example) for example in examples] == [2 * (len(examples[0].marked.ids) + 2)] * 2
+    marks = set()
+    for _ in range(20):
+        batch = task.collate(examples)
+        assert batch["marks"].shape == batch["ids"].shape == (4, len(examples[0].marked.ids) + 2)
+        marks.add(tuple(batch["marks"].flatten().tolist()))
+        objects = [object_ for example in examples for look in example.marked.looks for object_ in look.places]
+        looks = [look for example in examples for look in example.marked.looks for _ in look.places]
+        assert len(batch["gold"]) == len(objects)
+        for at, place, slot, number in batch["places"].T.tolist():
+            assert place - 1 in objects[number]
+            seen = batch["marks"][at].eq(slot + 1).nonzero().flatten() - 1
+            assert seen.tolist() == list(looks[number].marked)
+    assert len(marks) > 3
 
 
 def test_a_claim_without_direction_is_gold_either_way_round(encoder: Encoder) -> None:
@@ -168,7 +189,7 @@ def test_a_claim_without_direction_is_gold_either_way_round(encoder: Encoder) ->
 
 
 class Said(torch.nn.Module):
-    """A classifier that gives scores by hand: of each pass a row for each place."""
+    """A classifier that gives scores by hand: of each pass, for each place, a row for each slot."""
 
     def __init__(self, scores: Tensor) -> None:
         super().__init__()
@@ -180,16 +201,15 @@ class Said(torch.nn.Module):
 
 def loss(encoder: Encoder, groups: tuple[tuple[str, ...], ...], plan: Plan, *, told: list[list[bool]]) -> float:
     """Of two objects, one with two mentions, the second of which holds the first relation."""
-    scores = torch.zeros(1, 5, 2)
-    scores[0, 1] = torch.tensor([0.5, -1.0])
-    scores[0, 2] = torch.tensor([1.0, 0.0])
-    scores[0, 4] = torch.tensor([2.0, 1.0])
+    scores = torch.zeros(1, 5, 2, 2)
+    scores[0, 1, 0] = torch.tensor([0.5, -1.0])
+    scores[0, 2, 0] = torch.tensor([1.0, 0.0])
+    scores[0, 4, 1] = torch.tensor([2.0, 1.0])
     model = RelationModel(Said(scores), scheme(encoder, *groups), plan, encoder.mask_id)  # type: ignore[arg-type]
     ids = torch.ones(1, 5, dtype=torch.long)
-    places = torch.tensor([[0, 1, 0], [0, 2, 0], [0, 4, 1]]).T
+    places = torch.tensor([[0, 1, 0, 0], [0, 2, 0, 0], [0, 4, 1, 1]]).T
     gold = torch.tensor([[False, False], [True, False]])
-    rows, marks = torch.zeros(1, dtype=torch.long), torch.zeros(1, 5)
-    found: float = model(ids, ids, ids, rows, marks, places, gold, torch.tensor(told))["loss"].item()
+    found: float = model(ids, ids, ids, 0 * ids, places, gold, torch.tensor(told))["loss"].item()
     return found
 
 
@@ -302,18 +322,9 @@ def test_types_need_unused_pieces_as_markers(encoder: Encoder, tmp_path: Path) -
         marker_ids(encoder, ["x"] * 2000)
 
 
-def test_an_encoder_is_divided_where_it_has_layers(encoder: Encoder) -> None:
-    wanted = scheme(encoder, ("INDUCES", "RELIEVES"))
-    with pytest.raises(UsageError, match=r"layer 3: .* can be divided at 0 to 2"):
-        RelationTask(encoder, [RE], [], wanted, BIOMED, layer=3)
-    (example,) = relation_examples(encoder, [paper(("INDUCES", 0, 1))], wanted, BOTH)
-    costs = [RelationTask(encoder, [RE], [], wanted, BIOMED, layer=layer).length(example) for layer in (0, 1, 2)]
-    assert costs[0] == costs[1] == costs[2] == len(example.marked.ids) + 2  # of one pass
-
-
 def test_papers_without_a_relation_to_learn_are_told(folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(folder / "encoder")
     rare = Corpus("rare", (paper(("INDUCES", 0, 1)),), frozenset({"INDUCES"}))
-    task = RelationTask(encoder, [rare], [], scheme_for([rare], encoder, BIOMED, []), BIOMED, layer=0)
+    task = RelationTask(encoder, [rare], [], scheme_for([rare], encoder, BIOMED, []), BIOMED)
     with pytest.raises(InputError, match="rare: nothing in it can be learnt from"):
         fit(task, QUICK, tmp_path)

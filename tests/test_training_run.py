@@ -178,7 +178,7 @@ def test_papers_and_labels_can_be_left_out(folder: Path, tmp_path: Path) -> None
         ("ner", ["--exclude", "/no/such/ids"], "/no/such/ids: cannot be read as a list of ids"),
         ("ner", ["-o", "{folder}/train.txt"], "is a file: name a folder"),
         ("re", ["--exclusive", "INDUCES,Bind"], "--exclusive: no relation Bind in the data: it has INDUCES"),
-        ("re", ["--layer", "3"], "can be divided at 0 to 2"),
+        ("re", ["--slots", "0"], "--slots"),
         ("re", ["--ignore", "CID"], "no relations to learn"),
     ],
 )

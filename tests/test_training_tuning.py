@@ -10,7 +10,7 @@ from tiny_readers import tiny_encoder, tuned
 from torch import nn
 from transformers import DistilBertConfig, DistilBertModel
 
-from extractors.bert import Bert, Dropout
+from extractors.bert import Dropout
 from extractors.classifier import RelationClassifier, TokenClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.training.plan import TUNINGS, Plan
@@ -109,36 +109,20 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny: Encoder, tuning: 
     assert all(torch.allclose(plain[name], checkpointed[name], atol=1e-6) for name in plain)
 
 
-@pytest.mark.parametrize("layer", [1, 2])
-def test_a_subject_marked_above_some_layers_is_what_these_compute_one_by_one(tiny: Encoder, layer: int) -> None:
-    torch.manual_seed(0)
-    model = RelationClassifier(tiny, 3, layer=layer).eval()
-    rows, marks = torch.tensor([0, 0, 1]), torch.zeros(3, 6)
-    marks[0, 2] = marks[1, 3:5] = marks[2, 1] = 1
-    bert = tiny.model
-    assert isinstance(bert, Bert)
-    with torch.no_grad():
-        hidden = bert.embeddings(IDS)
-        seen = MASK[:, None, None, :].bool()
-        for number, part in enumerate(bert.encoder.layer):
-            if number == layer:
-                hidden, seen = hidden[rows] + marks[..., None] * model.mark, seen[rows]
-            hidden = part(hidden, seen)
-        if layer == 2:
-            hidden = hidden[rows] + marks[..., None] * model.mark
-        assert torch.allclose(model(IDS, MASK, SHAPES, rows, marks), model.head(hidden), atol=1e-5)
-
-
-def test_at_layer_0_each_pass_is_a_text_of_its_own(tiny: Encoder) -> None:
-    model = tuned(tiny, 3, "lora", layer=0)
+def test_each_slot_adds_its_mark_and_has_scores_of_its_own(tiny: Encoder) -> None:
+    model = tuned(tiny, 3, "lora", slots=2)
     assert isinstance(model, RelationClassifier)
-    marks = torch.zeros(2, 6)
-    marks[0, 2] = marks[1, 3] = 1
+    marks = torch.tensor([[0, 1, 0, 2, 2, 0], [0, 0, 0, 0, 1, 0]])
+    bert = model.encoder
     with torch.no_grad():
-        both = model(IDS, MASK, SHAPES, torch.tensor([1, 0]), marks)
-        for at, row in enumerate((1, 0)):
-            one = (part[row : row + 1] for part in (IDS, MASK, SHAPES))
-            assert torch.allclose(both[at], model(*one, torch.tensor([0]), marks[at : at + 1])[0], atol=1e-5)
+        hidden = bert.embeddings(IDS, SHAPES)
+        hidden[marks == 1] += model.mark[0]
+        hidden[marks == 2] += model.mark[1]
+        wanted = model.head(bert.layers(hidden, MASK))
+        found = model(IDS, MASK, SHAPES, marks)
+    assert found.shape == (2, 6, 2, 3)
+    assert torch.allclose(found[:, :, 0], wanted[..., :3], atol=1e-5)
+    assert torch.allclose(found[:, :, 1], wanted[..., 3:], atol=1e-5)
 
 
 def test_dropout_from_the_pool_keeps_the_mean_and_the_share() -> None:

@@ -37,10 +37,10 @@ def tiny_encoder(folder: Path) -> Encoder:
     return load_encoder(folder)
 
 
-def tuned(encoder: Encoder, outputs: int, tuning: str, *, layer: int | None = None, **more: Any) -> TokenClassifier:
-    """A fresh classifier (of relations, where a layer is given) whose every trainable tensor is random."""
+def tuned(encoder: Encoder, outputs: int, tuning: str, *, slots: int = 0, **more: Any) -> TokenClassifier:
+    """A fresh classifier (of relations, where there are slots) whose every trainable tensor is random."""
     base = load_encoder(encoder.name)
-    model = TokenClassifier(base, outputs) if layer is None else RelationClassifier(base, outputs, layer=layer)
+    model = RelationClassifier(base, outputs, slots=slots) if slots else TokenClassifier(base, outputs)
     model.see_shapes()
     tune(model, Plan(tuning=tuning, rank=2), steps=10, precision=torch.float32, **more)
     with torch.no_grad():
@@ -54,8 +54,7 @@ def random_adapter(
     folder: Path, encoder: Encoder, outputs: int, config: Mapping[str, Any], *, tuning: str = "lora"
 ) -> Path:
     """Write an adapter whose every tensor is random."""
-    layer = config.get("layer")
-    model = tuned(encoder, outputs, tuning, layer=layer, markers=config.get("markers", ()))
+    model = tuned(encoder, outputs, tuning, slots=config.get("slots", 0), markers=config.get("markers", ()))
     tensors = {name: tensor.numpy() for name, tensor in trained(model, Plan(tuning=tuning)).items()}
     told = {"encoder": encoder.name, "encoder_sha256": encoder.sha256, "method": tuning, "shaped": True}
     write_adapter(folder, {**told, **config}, {name: np.asarray(tensor) for name, tensor in tensors.items()})

@@ -202,8 +202,9 @@ def _task(
         scheme = scheme_for(data.train, encoder, domain, [[kind.name for kind in domain.relations]])
     if recipe.window:
         scheme = replace(scheme, window=recipe.window, overlap=recipe.window // 4)
+    scheme = replace(scheme, slots=recipe.slots)
     learnt, held = [kept for kept, _ in parts], [part for _, part in parts]
-    return RelationTask(encoder, learnt, data.development, scheme, domain, layer=recipe.layer, held=held)
+    return RelationTask(encoder, learnt, data.development, scheme, domain, held=held)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

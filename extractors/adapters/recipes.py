@@ -41,7 +41,8 @@ class Recipe:
     whose say on each word is learnt too; one that is ``averaged`` of others is the mean of their weights and learns no
     more. What of these does not come with the project is made first. ``base`` is the name under which its encoder comes
     with the project, for other adapters to lie over, and ``licence`` that of the encoder that it was made of.
-    ``window`` is that of a tagger of relations, where it is not the default. ``limits`` are told by its card.
+    ``window`` is that of a tagger of relations, where it is not the default, and ``slots`` the number of subjects that
+    it marks at once. ``limits`` are told by its card.
     """
 
     domain: str
@@ -55,7 +56,7 @@ class Recipe:
     averaged: tuple[str, ...] = ()
     base: str = ""
     licence: str = ""
-    layer: int = 0
+    slots: int = 1
     window: int = 0
     limits: tuple[str, ...] = ()
 

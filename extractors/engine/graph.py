@@ -17,29 +17,25 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from extractors.engine.nodes import OPSETS, Array, Nodes, Precision, Products, Rows, quantised
-from extractors.engine.parts import WHOLE, Part, Shape
-from pipeline.errors import AdapterError, UsageError
+from extractors.engine.parts import IDS, Inputs, Shape
+from pipeline.errors import AdapterError
 
 
-def build(shape: Shape, tensors: Mapping[str, Array], part: Part = WHOLE, *, precision: Precision) -> bytes:
-    """An ONNX model of a part of a BERT whose tensors are named as in ``Bert.state_dict()``, and of its head.
+def build(shape: Shape, tensors: Mapping[str, Array], inputs: Inputs = IDS, *, precision: Precision) -> bytes:
+    """An ONNX model of a BERT whose tensors are named as in ``Bert.state_dict()``, and of its head.
 
-    Inputs: ``ids`` (int32, batch x length) or ``hidden`` (float32, batch x length x width), ``shapes`` and ``marks``
-    (int32, batch x length) where the part has them. Output: ``scores`` (batch x length x outputs) by ``head.weight``
-    and ``head.bias``, or ``vectors`` (batch x length x width). The metadata hold the longest ``length`` and, for
-    each input of numbers, one above the largest. Raises AdapterError where a tensor is missing or of another shape.
+    Inputs: ``ids``, and ``shapes`` and ``marks`` where they are asked for (int32, batch x length). Output: ``scores``
+    (batch x length x outputs) by ``head.weight`` and ``head.bias``. The metadata hold the longest ``length`` and, for
+    each input, one above the largest number. Raises AdapterError where a tensor is missing or of another shape.
     """
-    last = shape.layers if part.last is None else part.last
-    if not 0 <= part.first <= last <= shape.layers or (part.shapes and part.first):
-        raise UsageError(f"{part} of {shape.layers} layers: layers come in order, and shapes before the first of all")
     if shape.width % shape.heads:
         raise AdapterError(f"{shape.heads} heads do not divide a width of {shape.width}: use the model's config.json")
     graph = _Bert(shape, tensors, Products(precision))
-    hidden = graph.entered() if part.first else graph.embedded(shapes=part.shapes)
-    hidden = graph.flat(graph.marked(hidden) if part.marks else hidden)
-    for number in range(part.first, last):
+    hidden = graph.embedded(shapes=inputs.shapes)
+    hidden = graph.flat(graph.marked(hidden) if inputs.marks else hidden)
+    for number in range(shape.layers):
         hidden = graph.layer(hidden, f"encoder.layer.{number}.")
-    graph.leave(hidden, head=part.head)
+    graph.leave(hidden)
     return bytes(graph.model().SerializeToString())
 
 
@@ -81,14 +77,6 @@ class _Bert(Nodes):
         codes, scale = quantised(words, 127)
         whole = self.add("Cast", self.add("Gather", self.constant(codes, np.int8), ids), to=TensorProto.FLOAT)
         return self.add("Mul", whole, self.add("Gather", self.floats(scale), ids))
-
-    def entered(self) -> str:
-        """The hidden state that another graph ended with, as length x batch x width."""
-        axes: list[str | int | None] = ["batch", "length", self.shape.width]
-        self.inputs.append(helper.make_tensor_value_info("hidden", TensorProto.FLOAT, axes))
-        hidden = self.add("Transpose", "hidden", perm=[1, 0, 2])
-        self.sizes = self.add("Shape", hidden, start=0, end=2)
-        return hidden
 
     def marked(self, hidden: str) -> str:
         table = self.tensor("marks.weight", -1, self.shape.width).copy()
@@ -149,18 +137,15 @@ class _Bert(Nodes):
         weights = (self.floats(self.tensor(f"{name}{part}", self.shape.width)) for part in ("weight", "bias"))
         return self.add("LayerNormalization", values, *weights, axis=-1, epsilon=self.shape.epsilon)
 
-    def leave(self, hidden: str, *, head: bool) -> None:
-        """The output, as batch x length x (outputs or width)."""
-        name, width = "vectors", self.shape.width
-        if head:
-            weight = self.tensor("head.weight", -1, width)
-            name, width = "scores", len(weight)
-            hidden = self.add("MatMul", hidden, self.floats(weight.T))
-            hidden = self.add("Add", hidden, self.floats(self.tensor("head.bias", width)))
-        unfolded = self.add("Concat", self.sizes, self.integers([width]), axis=0)
-        self.add("Transpose", self.add("Reshape", hidden, unfolded), perm=[1, 0, 2], result=name)
-        axes: list[str | int | None] = ["batch", "length", width]
-        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, axes))
+    def leave(self, hidden: str) -> None:
+        """The scores, as batch x length x outputs."""
+        weight = self.tensor("head.weight", -1, self.shape.width)
+        hidden = self.add("MatMul", hidden, self.floats(weight.T))
+        hidden = self.add("Add", hidden, self.floats(self.tensor("head.bias", len(weight))))
+        unfolded = self.add("Concat", self.sizes, self.integers([len(weight)]), axis=0)
+        self.add("Transpose", self.add("Reshape", hidden, unfolded), perm=[1, 0, 2], result="scores")
+        axes: list[str | int | None] = ["batch", "length", len(weight)]
+        self.outputs.append(helper.make_tensor_value_info("scores", TensorProto.FLOAT, axes))
 
     def tensor(self, name: str, *sizes: int) -> Array:
         """A tensor of the given sizes, of which -1 fits any."""

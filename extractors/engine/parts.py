@@ -1,4 +1,4 @@
-"""What a graph is to compute, in words that need no onnx: the shape of a model, and which part of it."""
+"""What a graph is to compute, in words that need no onnx: the shape of a model, and what it is told of each piece."""
 
 from __future__ import annotations
 
@@ -32,21 +32,15 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What of a model a graph computes: by default all of it.
+class Inputs:
+    """What a model is told of each piece, beside its id.
 
-    The layers from ``first`` up to ``last``, which is the number of all where it is None; before layer 0 come the
-    embeddings, and a graph that begins later takes the hidden state that another one ended with. ``head`` turns the
-    last hidden state into scores. With ``shapes`` the row of the token type embeddings that is added to a piece is
-    an input, else it is row 0. With ``marks`` rows of ``marks.weight`` are added to the hidden state before layer
-    ``first``; row 0, whatever it holds, adds nothing.
+    With ``shapes`` it is which row of the token type embeddings is added to it, else that is row 0. With ``marks`` it
+    is which row of ``marks.weight`` is added to its embedding; row 0, whatever it holds, adds nothing.
     """
 
-    first: int = 0
-    last: int | None = None
-    head: bool = True
     shapes: bool = False
     marks: bool = False
 
 
-WHOLE = Part()
+IDS = Inputs()

@@ -43,15 +43,13 @@ class Engine:
         self.threads = threads or _cores()
         self.inputs = [node.name for node in self.session.get_inputs()]
         self.limits = {key: int(value) for key, value in self.session.get_modelmeta().custom_metadata_map.items()}
-        self.whole = self.session.get_outputs()[0].name != "scores"
         self.ends = (cls_id, sep_id)
 
     def scores(self, rows: Sequence[Row], *, tokens: int = 512) -> Iterator[tuple[int, Floats]]:
         """Yield the number of each row, shortest first, with its scores (pieces x outputs).
 
-        A model without a head gives the hidden states (special pieces too) in their place. Batches hold at most
-        ``tokens`` pieces, or one row; larger ones do not fit the processor's caches. Raises UsageError for a row
-        that is too long, lacks an input, or holds a number that the model does not know.
+        Batches hold at most ``tokens`` pieces, or one row; larger ones do not fit the processor's caches. Raises
+        UsageError for a row that is too long, lacks an input, or holds a number that the model does not know.
         """
         for number, row in enumerate(rows):
             self._check(number, row)
@@ -63,11 +61,9 @@ class Engine:
     def _run(self, batch: tuple[list[int], list[Row]]) -> tuple[list[int], Floats]:
         numbers, rows = batch
         (found,) = self.session.run(None, {name: self._input(name, rows) for name in self.inputs})
-        return numbers, found if self.whole else found[:, 1:-1]
+        return numbers, found[:, 1:-1]
 
     def _input(self, name: str, rows: Sequence[Row]) -> npt.NDArray[Any]:
-        if name == "hidden":
-            return np.stack([row.hidden for row in rows if row.hidden is not None])
         filled = np.zeros((len(rows), len(rows[0]) + 2), dtype=np.int32)
         if name == "ids":
             filled[:, 0], filled[:, -1] = self.ends
@@ -80,7 +76,7 @@ class Engine:
             raise UsageError(f"row {number}: {len(row)} pieces, the model sees {longest} at once: cut it into windows")
         for name in self.inputs:
             given = getattr(row, name)
-            if given is None or len(given) != len(row) + 2 * (name == "hidden"):
+            if len(given) != len(row):
                 raise UsageError(f"row {number}: the model wants {name}, one number for each of {len(row)} pieces")
             if name in self.limits and len(row) and not 0 <= min(given) <= max(given) < self.limits[name]:
                 raise UsageError(

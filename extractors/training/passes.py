@@ -1,4 +1,4 @@
-"""What a relation tagger learns from: marked passes with the relations of their objects, and the loss over them."""
+"""What a relation tagger learns from: marked windows with the relations of their objects, and the loss over them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from extractors.classifier import RelationClassifier
 from extractors.encoder import Encoder
-from extractors.marking import Entity, Marked, Pass, Scheme, marked
+from extractors.marking import Entity, Look, Marked, Scheme, marked
 from extractors.tags import cut
 from extractors.training.plan import Plan
 from pipeline.types import Reading, Relation
@@ -21,7 +21,7 @@ LARGEST = 4096
 
 @dataclass(frozen=True, slots=True)
 class RelationExample:
-    """A window with its passes; ``gold`` and ``told`` are booleans of shape objects (of all passes) x outputs.
+    """A window with its looks; ``gold`` and ``told`` are booleans of shape objects (of all looks) x outputs.
 
     Where ``told`` is false the corpus, or the scheme, says nothing about the relation.
     """
@@ -36,7 +36,7 @@ class RelationExample:
         return not (self.gold & self.told).any()
 
 
-_Learnt = tuple[Pass, Tensor, Tensor]
+_Learnt = tuple[Look, Tensor, Tensor]
 
 
 def relation_examples(
@@ -44,33 +44,29 @@ def relation_examples(
 ) -> Iterator[RelationExample]:
     """Marked windows of annotated readings of a corpus that annotates the given relations.
 
-    The passes of a window that tell a relation and those that tell none are examples apart; where they have more than
-    :data:`LARGEST` pieces they are several.
+    Where the passes over a window have more than :data:`LARGEST` pieces it is several examples.
     """
     asked = torch.tensor([name in annotated for name, _ in scheme.outputs])
     for reading in readings:
         (pieces,) = cut(encoder.tokenizer, [reading.document.text])
         claims = {(relation.predicate, *ends(relation, scheme)) for relation in reading.relations}
         for window in marked(reading, pieces, scheme):
-            telling: list[_Learnt] = []
-            silent: list[_Learnt] = []
-            for look in window.passes:
-                known = _told(look, scheme, asked)
-                gold = torch.tensor([_gold(claims, look.subject, other, scheme) for other in look.objects])
-                if known.any():
-                    (telling if (gold & known).any() else silent).append((look, gold, known))
-            for some in (telling, silent):
-                yield from _examples(window, some)
+            learnt = [
+                (look, torch.tensor([_gold(claims, look.subject, other, scheme) for other in look.objects]), known)
+                for look in window.looks
+                if (known := _told(look, scheme, asked)).any()
+            ]
+            yield from _examples(window, learnt, scheme.slots)
 
 
-def _examples(window: Marked, some: Sequence[_Learnt]) -> Iterator[RelationExample]:
-    size = max(1, LARGEST // (len(window.ids) + 2))
+def _examples(window: Marked, some: Sequence[_Learnt], slots: int) -> Iterator[RelationExample]:
+    size = slots * max(1, LARGEST // (len(window.ids) + 2))
     for at in range(0, len(some), size):
         looks, gold, known = zip(*some[at : at + size], strict=True)
-        yield RelationExample(replace(window, passes=looks), torch.cat(gold), torch.cat(known))
+        yield RelationExample(replace(window, looks=looks), torch.cat(gold), torch.cat(known))
 
 
-def _told(look: Pass, scheme: Scheme, asked: Tensor) -> Tensor:
+def _told(look: Look, scheme: Scheme, asked: Tensor) -> Tensor:
     return torch.tensor([scheme.holds(look.subject, other) for other in look.objects]) & asked
 
 
@@ -101,22 +97,21 @@ class RelationModel(nn.Module):
         self.register_buffer("markers", torch.tensor(scheme.markers), persistent=False)
         self.masked, self.smoothing, self.mask_id = plan.masked, plan.smoothing, mask_id
 
-    def forward(  # noqa: PLR0913, PLR0917  a batch has that many parts
+    def forward(
         self,
         ids: Tensor,
         mask: Tensor,
         shapes: Tensor,
-        rows: Tensor,
         marks: Tensor,
         places: Tensor,
         gold: Tensor,
         told: Tensor,
     ) -> dict[str, Tensor]:
-        """``places`` has a column for each marker of an object: its pass, its place, the number of the object."""
+        """``places`` has a column for each marker of an object: its pass, place, slot, and the number of the object."""
         hidden = (torch.rand(ids.shape, device=ids.device) < self.masked) & (mask == 1) & ~torch.isin(ids, self.markers)
-        scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes, rows, marks).float()
-        passes, at, objects = places
-        pooled = _logsumexp(scores[passes, at], objects, len(gold))
+        scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes, marks).float()
+        passes, at, slots, objects = places
+        pooled = _logsumexp(scores[passes, at, slots], objects, len(gold))
         losses = [self._loss(pooled[:, group], gold[:, group], told[:, group]) for group in self.groups]
         return {"loss": torch.cat(losses).mean()}
 

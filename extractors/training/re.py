@@ -6,16 +6,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import accumulate, product
 
 import torch
 from torch import Tensor
 
 from extractors.adapter import Adapter
-from extractors.bert import Bert
 from extractors.classifier import RelationClassifier, passes_of
 from extractors.encoder import Encoder
 from extractors.evaluate import f1
-from extractors.marking import Level, Scheme
+from extractors.marking import Level, Marked, Scheme, passes
 from extractors.relations import RelationTagger, read_scheme
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
@@ -24,7 +24,7 @@ from extractors.training.plan import Plan
 from extractors.training.thresholds import fitted, told
 from extractors.training.tuning import Markers, begin_head
 from pipeline.domains import Domain
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import InputError
 from pipeline.types import Reading
 
 log = logging.getLogger(__name__)
@@ -57,45 +57,45 @@ class RelationTask:
         scheme: Scheme,
         domain: Domain,
         *,
-        layer: int,
         held: Sequence[Corpus] = (),
     ) -> None:
         self.encoder, self.corpora, self.development = encoder, corpora, development
         self.scheme, self.domain, self.held = scheme, domain, held
-        self.layers = len(encoder.model.encoder.layer) if isinstance(encoder.model, Bert) else 0  # type: ignore[arg-type]
-        if not 0 <= layer <= self.layers:
-            raise UsageError(f"layer {layer}: {encoder.name} can be divided at 0 to {self.layers}")
-        self.layer = layer
         self.outputs = len(scheme.outputs)
         self.markers = scheme.markers
         self.thresholds = dict.fromkeys(scheme.relations, 0.5)
         self.calibration: dict[str, tuple[float, float]] = {}
 
     def classifier(self, plan: Plan) -> RelationClassifier:
-        return RelationClassifier(self.encoder, self.outputs, layer=self.layer, dropout=plan.dropout)
+        return RelationClassifier(self.encoder, self.outputs, slots=self.scheme.slots, dropout=plan.dropout)
 
     def items(self, corpora: Sequence[Corpus]) -> list[list[RelationExample]]:
         return [list(relation_examples(self.encoder, corpus.readings, self.scheme, corpus.names)) for corpus in corpora]
 
     def length(self, item: RelationExample) -> int:
-        """What a window costs, in pieces that go through the whole encoder."""
-        above = 1 - self.layer / max(1, self.layers)
-        return int((len(item.marked.ids) + 2) * (1 - above + above * len(item.marked.passes)))
+        """What an example costs, in pieces that go through the encoder."""
+        return (len(item.marked.ids) + 2) * -(-len(item.marked.looks) // self.scheme.slots)
 
     def model(self, classifier: RelationClassifier, plan: Plan) -> RelationModel:
         return RelationModel(classifier, self.scheme, plan, self.encoder.mask_id)
 
     def collate(self, items: Sequence[RelationExample]) -> dict[str, Tensor]:
-        ids, mask, shapes, rows, marks = passes_of([item.marked for item in items], self.encoder)
-        looks = [look for item in items for look in item.marked.passes]
-        places: list[tuple[int, int, int]] = []
+        """The looks of an example are shared out among passes anew each time, so that a subject meets many others."""
+        shared: list[tuple[Marked, tuple[int, ...]]] = []
+        places: list[tuple[int, int, int, int]] = []
         objects = 0
-        for number, look in enumerate(looks):
-            for own in look.places:
-                places.extend((number, place + 1, objects) for place in own)
-                objects += 1
+        for item in items:
+            looks = item.marked.looks
+            first = list(accumulate((len(look.objects) for look in looks), initial=objects))
+            for together in passes(looks, self.scheme.slots, torch.randperm(len(looks)).tolist()):
+                for slot, number in enumerate(together):
+                    for at, own in enumerate(looks[number].places, first[number]):
+                        places.extend((len(shared), place + 1, slot, at) for place in own)
+                shared.append((item.marked, together))
+            objects = first[-1]
+        ids, mask, shapes, marks = passes_of(shared, self.encoder)
         return {
-            **{"ids": ids, "mask": mask, "shapes": shapes, "rows": rows, "marks": marks},
+            **{"ids": ids, "mask": mask, "shapes": shapes, "marks": marks},
             "places": torch.tensor(places).T,
             "gold": torch.cat([item.gold for item in items]),
             "told": torch.cat([item.told for item in items]),
@@ -138,8 +138,10 @@ class RelationTask:
         """
         if adapter.config["kind"] != self.kind:
             return
-        begin_head(classifier, adapter.tensors, self.scheme.outputs, read_scheme(adapter).outputs)
-        classifier.mark.copy_(torch.from_numpy(adapter.tensors["mark"]))
+        other = read_scheme(adapter)
+        begin_head(classifier, adapter.tensors, _slotted(self.scheme), _slotted(other))
+        marks = torch.from_numpy(adapter.tensors["mark"][: self.scheme.slots])
+        classifier.mark[: len(marks)] = marks
         table, types = classifier.encoder.get_input_embeddings(), adapter.config["types"]
         if isinstance(table, Markers) and "markers" in adapter.tensors:
             for at, kind in enumerate(self.scheme.types):
@@ -148,7 +150,12 @@ class RelationTask:
 
     def config(self) -> dict[str, object]:
         chosen = {"thresholds": self.thresholds, "calibration": self.calibration}
-        return {**self.scheme.as_json(), "layer": self.layer, **chosen}
+        return {**self.scheme.as_json(), **chosen}
+
+
+def _slotted(scheme: Scheme) -> list[tuple[int, tuple[str, bool]]]:
+    """What each row of the head scores: an output, of the subject of a slot."""
+    return list(product(range(scheme.slots), scheme.outputs))
 
 
 def scheme_for(corpora: Sequence[Corpus], encoder: Encoder, domain: Domain, groups: Sequence[Sequence[str]]) -> Scheme:

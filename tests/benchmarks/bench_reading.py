@@ -24,7 +24,7 @@ from extractors.adapter import Adapter, Array, merged, read_adapter
 from extractors.encoders import find, read_json
 from extractors.encoders.packed import encoder_weights
 from extractors.engine.graph import build
-from extractors.engine.parts import Part, Shape
+from extractors.engine.parts import Inputs, Shape
 from extractors.engine.session import Engine
 from extractors.evaluate import mention_f1
 from extractors.model import OnnxModel
@@ -74,7 +74,7 @@ def weights_of(adapter: Adapter) -> tuple[Path, dict[str, Array]]:
 def exact(adapter: Adapter, folder: Path, weights: Mapping[str, Array]) -> OnnxModel:
     """The same model in float32."""
     tokens, shape = load_tokens(folder), Shape.of(read_json(folder / "config.json"))
-    model = build(shape, weights, Part(shapes=adapter.shaped), precision="fp32")
+    model = build(shape, weights, Inputs(shapes=adapter.shaped), precision="fp32")
     return OnnxModel(tokens, Engine(model, cls_id=tokens.cls_id, sep_id=tokens.sep_id))
 
 
