@@ -4,8 +4,8 @@ An adapter is a folder with ``adapter.json`` (what it is, and the sha256 of its 
 and a card, ``README.md``. The weights are low-rank (LoRA, Hu et al. 2021): for a linear layer with the weight W of
 shape out x in, the factors ``up`` (out x rank) and ``down`` (rank x in), so that the tuned weight is W + up @ down.
 Beside them lie a head and, where they are used, the embeddings of word shapes (``shapes``), corrections for those of
-markers (``markers``) and the vectors that mark subjects (``mark``, slots x width). Merged at load they cost nothing at
-inference.
+markers (``markers``) and the vectors that mark subjects or known names (``mark``, one a row). Merged at load they cost
+nothing at inference.
 Where the whole encoder was tuned it lies in the same folder, and the adapter holds the head alone.
 """
 
@@ -73,6 +73,11 @@ class Adapter:
     def tags(self) -> tuple[str, ...]:
         """What the head of a tagger scores, in its order."""
         return tag_names(self.config["types"], self.config.get("scheme", "BIO"))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The types whose names, where a dictionary found them, a tagger is told of, in the order of its marks."""
+        return tuple(self.config.get("known", ()))
 
     @property
     def slots(self) -> int:

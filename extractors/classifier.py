@@ -19,14 +19,17 @@ from extractors.tokens import Tokens
 class TokenClassifier(nn.Module):
     """Scores each piece; ``outputs`` is how many scores a piece gets.
 
-    A BERT may be told how the words are written (``shaped``), by as many token types as there are word shapes.
+    A BERT may be told how the words are written (``shaped``), by as many token types as there are word shapes. Any
+    encoder may be told one of so many ``marks`` of a piece, each a learnt vector that its embedding gets added.
     """
 
-    def __init__(self, encoder: Encoder, outputs: int, *, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: Encoder, outputs: int, *, marks: int = 0, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder: Any = encoder.model  # torch's stubs know no method of a Module
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.width, outputs)
+        self.mark: nn.Parameter | None
+        self.register_parameter("mark", nn.Parameter(torch.zeros(marks, encoder.width)) if marks else None)
 
     @property
     def shaped(self) -> bool:
@@ -38,11 +41,26 @@ class TokenClassifier(nn.Module):
         table: nn.Embedding = self.encoder.embeddings.token_type_embeddings
         return table
 
-    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None) -> Tensor:
-        """Scores of shape batch x length x outputs, for integers of shape batch x length."""
-        more = {"token_type_ids": shapes} if self.shaped else {}
-        hidden = self.encoder(input_ids=ids, attention_mask=mask, **more)
-        return self.scored(getattr(hidden, "last_hidden_state", hidden))  # transformers' models wrap it
+    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
+        """Scores of shape batch x length x outputs, for integers of shape batch x length; a mark of zero is none."""
+        return self.scored(self._encoded(ids, mask, shapes if self.shaped else None, marks))
+
+    def _encoded(self, ids: Tensor, mask: Tensor, shapes: Tensor | None, marks: Tensor | None) -> Tensor:
+        more = {} if shapes is None else {"token_type_ids": shapes}
+        if self.mark is None or marks is None:
+            hidden = self.encoder(input_ids=ids, attention_mask=mask, **more)
+        else:
+            added = functional.embedding(marks, functional.pad(self.mark, (0, 0, 1, 0)))
+            hidden = self._marked(ids, mask, shapes, added)
+        found: Tensor = getattr(hidden, "last_hidden_state", hidden)  # transformers' models wrap it
+        return found
+
+    def _marked(self, ids: Tensor, mask: Tensor, shapes: Tensor | None, added: Tensor) -> Any:
+        if isinstance(self.encoder, Bert):
+            hidden = self.encoder.embeddings(ids, shapes)
+            return self.encoder.layers(hidden + added.to(hidden.dtype), mask)
+        vectors = self.encoder.get_input_embeddings()(ids)
+        return self.encoder(inputs_embeds=vectors + added.to(vectors.dtype), attention_mask=mask)
 
     def scored(self, hidden: Tensor) -> Tensor:
         scores: Tensor = self.head(self.dropout(hidden.to(self.head.weight.dtype)))
@@ -58,54 +76,32 @@ class TokenClassifier(nn.Module):
 
 
 class RelationClassifier(TokenClassifier):
-    """Scores each piece for up to ``slots`` marked subjects at once.
-
-    What the embedding of a piece gets added tells whose it is: ``mark`` has a learnt vector for each slot. The head
-    scores each piece once a slot.
-    """
+    """Scores each piece for up to ``slots`` marked subjects at once: the mark of a piece tells whose it is."""
 
     def __init__(self, encoder: Encoder, outputs: int, *, slots: int = 1, dropout: float = 0.1) -> None:
-        super().__init__(encoder, slots * outputs, dropout=dropout)
+        super().__init__(encoder, slots * outputs, marks=slots, dropout=dropout)
         self.slots = slots
-        self.mark = nn.Parameter(torch.randn(slots, encoder.width) * 0.2)
+        nn.init.normal_(self.mark, std=0.2)  # type: ignore[arg-type]
 
-    def forward(  # type: ignore[override]
-        self, ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor
-    ) -> Tensor:
-        """Scores of shape passes x length x slots x outputs; ``marks`` (passes x length) has the number of the slot,
-        counted from one, where a subject stands, else zero."""
-        rows = functional.embedding(marks, functional.pad(self.mark, (0, 0, 1, 0)))
-        scores = self.scored(self._encoded(ids, mask, shapes, rows))
-        return scores.view(*marks.shape, self.slots, -1)
-
-    def _encoded(self, ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor) -> Tensor:
-        if isinstance(self.encoder, Bert):
-            hidden = self.encoder.embeddings(ids, shapes if self.shaped else None)
-            return self.encoder.layers(hidden + marks.to(hidden.dtype), mask)
-        vectors = self.encoder.get_input_embeddings()(ids)
-        found: Tensor = self.encoder(
-            inputs_embeds=vectors + marks.to(vectors.dtype), attention_mask=mask
-        ).last_hidden_state
-        return found
+    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
+        """Scores of shape passes x length x slots x outputs; ``marks`` has the number of the slot of each subject."""
+        return super().forward(ids, mask, shapes, marks).view(*ids.shape, self.slots, -1)
 
 
-def padded(rows: Sequence[Row], tokens: Tokens, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and word shapes of shape rows x length, with the special pieces around each row."""
+def padded(rows: Sequence[Row], tokens: Tokens, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Ids, mask, word shapes and marks of shape rows x length, with the special pieces around each row."""
     ids = torch.full((len(rows), length), tokens.pad_id, dtype=torch.long)
-    mask = torch.zeros((len(rows), length), dtype=torch.long)
-    shapes = torch.zeros((len(rows), length), dtype=torch.long)
+    mask, shapes, marks = (torch.zeros((len(rows), length), dtype=torch.long) for _ in range(3))
     for at, row in enumerate(rows):
         ids[at, : len(row) + 2] = torch.tensor([tokens.cls_id, *row.ids, tokens.sep_id])
         mask[at, : len(row) + 2] = 1
         shapes[at, 1 : len(row) + 1] = torch.tensor(row.shapes)
-    return ids, mask, shapes
+        if row.marks:
+            marks[at, 1 : len(row) + 1] = torch.tensor(row.marks)
+    return ids, mask, shapes, marks
 
 
 def passes_of(shared: Sequence[tuple[Marked, Sequence[int]]], tokens: Tokens) -> tuple[Tensor, ...]:
     """What :class:`RelationClassifier` takes of passes, each a window and which of its looks share it."""
-    length = max(len(window.ids) for window, _ in shared) + 2
-    rows = [Row(window.ids, window.shapes) for window, _ in shared]
-    marks = torch.zeros((len(rows), length), dtype=torch.long)
-    for at, (window, looks) in enumerate(shared):
-        marks[at, 1 : len(window.ids) + 1] = torch.tensor(marks_of(window, looks))
-    return *padded(rows, tokens, length), marks
+    rows = [Row(window.ids, window.shapes, marks_of(window, looks)) for window, looks in shared]
+    return padded(rows, tokens, max(map(len, rows)) + 2)

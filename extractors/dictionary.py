@@ -86,6 +86,12 @@ class Dictionary:
         self._types = tuple(sorted(types))
 
     @property
+    def types(self) -> frozenset[str]:
+        """The types whose names it finds."""
+        own = [vocabulary.types for vocabulary in self._vocabularies]
+        return frozenset(self._types) & frozenset().union(*own) if all(own) else frozenset(self._types)
+
+    @property
     def fingerprint(self) -> str:
         sources = [vocabulary.fingerprint for vocabulary in self._vocabularies]
         return f"dictionary@{content_id(_VERSION, sorted(STOP_WORDS | STOP_SYMBOLS), sources, self._types, length=8)}"

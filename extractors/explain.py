@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from extractors.adapter import read_adapter
+from extractors.base import Extractor
 from extractors.classifier import padded
 from extractors.pages import render as fill
 from extractors.tagger import Tagger, sentence_windows
@@ -65,9 +66,12 @@ class Explained:
 
 
 class Explainer:
-    """Explains what a tagger found: of each document the ``most`` mentions that it was least sure of."""
+    """Explains what a tagger found: of each document the ``most`` mentions that it was least sure of.
 
-    def __init__(self, tagger: Tagger, *, steps: int = 32, most: int = 10) -> None:
+    The ``dictionary`` is the one whose names the tagger was told of.
+    """
+
+    def __init__(self, tagger: Tagger, *, dictionary: Extractor | None = None, steps: int = 32, most: int = 10) -> None:
         if find_spec("captum") is None:
             raise UsageError("explaining needs the package captum: pip install 'hypograph[train]'")
         if steps < 1 or most < 1:
@@ -76,15 +80,24 @@ class Explainer:
             raise TypeError("only a model that torch runs has gradients: use Explainer.load")
         self.tagger = tagger
         self.model = tagger.model
+        self.dictionary = dictionary
         self.steps = steps
         self.most = most
 
     @classmethod
-    def load(cls, name: str | Path, *, steps: int = 32, most: int = 10, device: str = "auto") -> Explainer:
+    def load(
+        cls,
+        name: str | Path,
+        *,
+        dictionary: Extractor | None = None,
+        steps: int = 32,
+        most: int = 10,
+        device: str = "auto",
+    ) -> Explainer:
         """Load the tagger of an adapter; raises UsageError where captum is missing."""
         adapter = read_adapter(name, kind="tagger")
         model = TorchModel.load(adapter, device)
-        return cls(Tagger.of(adapter, model), steps=steps, most=most)
+        return cls(Tagger.of(adapter, model), dictionary=dictionary, steps=steps, most=most)
 
     def __call__(self, reading: Reading) -> Explained:
         mine = [mention for mention in reading.mentions if mention.extractor.startswith("tagger:")]
@@ -92,10 +105,20 @@ class Explainer:
         (pieces,) = cut(self.model.tokens.tokenizer, [reading.document.text])
         ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
         cover = list(sentence_windows(pieces, ranges, size=self.tagger.size, overlap=self.tagger.overlap))
-        found = tuple(self._explained(reading.document.text, pieces, cover, mention) for mention in chosen)
+        marks = self._marks(reading, pieces)
+        found = tuple(self._explained(reading.document.text, pieces, marks, cover, mention) for mention in chosen)
         return Explained(reading.document, found, len(mine))
 
-    def _explained(self, text: str, pieces: Pieces, cover: Sequence[Window], mention: Mention) -> Attribution:
+    def _marks(self, reading: Reading, pieces: Pieces) -> Sequence[int]:
+        """What the tagger was told when it read the text."""
+        if self.dictionary is None:
+            return ()
+        (told,) = self.dictionary([replace(reading, mentions=())])
+        return self.tagger.marks(told, pieces)
+
+    def _explained(
+        self, text: str, pieces: Pieces, marks: Sequence[int], cover: Sequence[Window], mention: Mention
+    ) -> Attribution:
         begins, ends = [word.start for word in pieces.words], [word.end for word in pieces.words]
         first, last = bisect_right(ends, mention.start), bisect_left(begins, mention.end)
         window = next(w for w in cover if w.first <= pieces.heads[first] < w.last)
@@ -104,7 +127,7 @@ class Explainer:
         span = (mention.start, mention.end, mention.type)
         tags = encode([pieces.words[number] for number in target], [span], self.tagger.names)
         places = [pieces.heads[number] - window.start + 1 for number in target]
-        values, score, baseline = self._attribute(pieces, window, places, tags)
+        values, score, baseline = self._attribute(_row(pieces, marks, window), places, tags)
         edges = [pieces.heads[number] - window.start for number in words]
         sums = np.add.reduceat(values, edges) if edges else values
         return Attribution(
@@ -116,33 +139,36 @@ class Explainer:
         )
 
     def _attribute(
-        self, pieces: Pieces, window: Window, places: Sequence[int], tags: Sequence[int]
+        self, row: Row, places: Sequence[int], tags: Sequence[int]
     ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float, float]:
         """What each piece of a window adds, the score, and that of a window of masks."""
         from captum.attr import LayerIntegratedGradients  # noqa: PLC0415  an optional dependency
 
         tokens, model, heat = self.model.tokens, self.model.classifier, self.tagger.temperature
-        row = Row(pieces.ids[window.start : window.end], pieces.shapes[window.start : window.end])
-        ids, mask, shapes = (part.to(model.head.weight.device) for part in padded([row], tokens, len(row) + 2))
+        ids, mask, shapes, marks = (part.to(model.head.weight.device) for part in padded([row], tokens, len(row) + 2))
         blank = ids.clone()
         blank[:, 1:-1] = tokens.mask_id
 
-        def score_of(ids: Tensor, mask: Tensor, shapes: Tensor) -> Tensor:
-            sure: Tensor = (model(ids, mask, shapes)[:, list(places)] / heat).log_softmax(-1)
+        def score_of(ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor) -> Tensor:
+            sure: Tensor = (model(ids, mask, shapes, marks)[:, list(places)] / heat).log_softmax(-1)
             return sure[:, range(len(tags)), list(tags)].sum(-1).exp()
 
         gradients = LayerIntegratedGradients(score_of, model.encoder.get_input_embeddings())
         found = gradients.attribute(
             ids,
             baselines=blank,
-            additional_forward_args=(mask, shapes),
+            additional_forward_args=(mask, shapes, marks),
             n_steps=self.steps,
             internal_batch_size=AT_ONCE,
         )
         with torch.no_grad():
-            score, baseline = (float(score_of(given, mask, shapes)) for given in (ids, blank))
+            score, baseline = (float(score_of(given, mask, shapes, marks)) for given in (ids, blank))
         values = found.detach().double().sum(-1)[0, 1:-1].cpu().numpy()
         return values, score, baseline
+
+
+def _row(pieces: Pieces, marks: Sequence[int], window: Window) -> Row:
+    return Row(*(numbers[window.start : window.end] for numbers in (pieces.ids, pieces.shapes, marks)))
 
 
 def render(explained: Iterable[Explained], colours: Mapping[str, str], *, title: str, steps: int) -> str:

@@ -85,7 +85,7 @@ def open_model(adapter: Adapter, *, device: str = "auto") -> Model:
 
         return TorchModel.load(adapter, device)
     base = _base(adapter)
-    return OnnxModel(base.tokens, _engine(adapter, base, Inputs(adapter.shaped)))
+    return OnnxModel(base.tokens, _engine(adapter, base, Inputs(adapter.shaped, marks=bool(adapter.known))))
 
 
 def open_pass_model(adapter: Adapter, *, device: str = "auto") -> PassModel:

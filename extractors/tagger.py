@@ -25,6 +25,7 @@ from extractors.tags import (
     decode,
     legal_path,
     log_softmax,
+    named,
     scheme_of,
     sentence_ranges,
     tag_names,
@@ -36,6 +37,8 @@ from pipeline.settings import VOCABULARY_THRESHOLD
 from pipeline.types import Mention, Reading, merge_mentions
 
 log = logging.getLogger(__name__)
+DICTIONARY = "dictionary@"
+"""How the fingerprint of a dictionary begins."""
 
 
 class Tagger:
@@ -47,6 +50,7 @@ class Tagger:
 
     A name that a dictionary found stays a mention where the tagger gives its type a probability of ``threshold`` or
     more: large vocabularies name much that nobody calls an entity. Of types that it does not know it says nothing.
+    Of those that are ``known`` its model is told where the dictionary found their names.
 
     ``ahead`` is how many readings are read before the first is given back, so that their sentences can be sorted by
     length.
@@ -66,6 +70,7 @@ class Tagger:
         temperature: float = 1.0,
         line: tuple[float, float] = (1.0, 0.0),
         threshold: float = VOCABULARY_THRESHOLD,
+        known: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.names = tag_names(types, scheme)
@@ -74,6 +79,7 @@ class Tagger:
         self.temperature = temperature
         self.line = line
         self.threshold = threshold
+        self.known = known
         self.fingerprint = fingerprint
         self._allowed = transitions(self.names)
 
@@ -105,6 +111,7 @@ class Tagger:
             temperature=config.get("temperature", 1.0),
             line=tuple(config.get("line", (1.0, 0.0))),
             threshold=threshold,
+            known=adapter.known,
         )
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
@@ -128,13 +135,23 @@ class Tagger:
             sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
             for pieces, reading in zip(texts, readings, strict=True)
         ]
-        tables = self._scores(texts, sentences)
+        marks = [self.marks(reading, pieces) for reading, pieces in zip(readings, texts, strict=True)]
+        tables = self._scores(texts, sentences, marks)
         for reading, pieces, ranges, table in zip(readings, texts, sentences, tables, strict=True):
             words = [word.of(reading.document.text) for word in pieces.words]
             names = [(first, last) for first, last, _ in decode(self._path(table, ranges), self.names)]
             yield pieces, ranges, agreed(words, names, table)
 
-    def _scores(self, texts: Sequence[Pieces], sentences: Sequence[Sequence[tuple[int, int]]]) -> list[Floats]:
+    def marks(self, reading: Reading, pieces: Pieces) -> Sequence[int]:
+        """What the model is told of each piece: the type of the known name around it, counted from one, or zero."""
+        return named(pieces, dictionary_names(reading), self.known) if self.known else ()
+
+    def _scores(
+        self,
+        texts: Sequence[Pieces],
+        sentences: Sequence[Sequence[tuple[int, int]]],
+        marks: Sequence[Sequence[int]],
+    ) -> list[Floats]:
         """Log-probabilities of shape words x tags for each text."""
         tables = [np.zeros((len(pieces.words), len(self.names)), dtype=np.float32) for pieces in texts]
         jobs = [
@@ -143,7 +160,7 @@ class Tagger:
             for window in sentence_windows(pieces, ranges, size=self.size, overlap=self.overlap)
         ]
         rows = [
-            Row(texts[at].ids[window.start : window.end], texts[at].shapes[window.start : window.end])
+            Row(*(numbers[window.start : window.end] for numbers in (texts[at].ids, texts[at].shapes, marks[at])))
             for at, window in jobs
         ]
         for number, logits in self.model.scores(rows):
@@ -176,7 +193,7 @@ class Tagger:
     def _believes(self, mention: Mention, pieces: Pieces, table: Floats) -> bool:
         """Whether the words of a mention by the dictionary have its type, with the probability that is asked."""
         own = [at for at, name in enumerate(self.names) if name[2:] == mention.type]
-        if not own or not mention.extractor.startswith("dictionary@"):
+        if not own or not mention.extractor.startswith(DICTIONARY):
             return True
         first = bisect_right(pieces.words, mention.start, key=lambda word: word.end)
         last = bisect_left(pieces.words, mention.end, key=lambda word: word.start)
@@ -185,6 +202,11 @@ class Tagger:
     def _path(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> list[int]:
         """The tag of each word; no mention goes on into the next sentence."""
         return legal_path(table, sentences, self._allowed)
+
+
+def dictionary_names(reading: Reading) -> list[tuple[int, int, str]]:
+    """Where a dictionary found names, and of which types."""
+    return [(m.start, m.end, m.type) for m in reading.mentions if m.extractor.startswith(DICTIONARY)]
 
 
 def sentence_windows(

@@ -36,7 +36,8 @@ class TorchModel:
 
     @classmethod
     def load(cls, adapter: Adapter, device: str = "auto") -> TorchModel:
-        return cls(*loaded(adapter, partial(TokenClassifier, outputs=adapter.outputs), device))
+        make = partial(TokenClassifier, outputs=adapter.outputs, marks=len(adapter.known))
+        return cls(*loaded(adapter, make, device))
 
     def scores(self, rows: Sequence[Row]) -> Iterator[tuple[int, Floats]]:
         longest = self.tokens.size + 2

@@ -82,10 +82,12 @@ def extract_to(
 
 def _explainer(reader: Reader, explain: Explain) -> Explainer:
     from extractors.explain import Explainer
+    from extractors.tagger import DICTIONARY
 
     if "tagger" not in reader.adapters:
         raise UsageError(f"--explain: the domain pack {reader.domain.name} names no tagger, whose mentions it explains")
-    return Explainer.load(reader.adapters["tagger"], steps=explain.steps, most=explain.most)
+    dictionary = next((finder for finder in reader.finders if finder.fingerprint.startswith(DICTIONARY)), None)
+    return Explainer.load(reader.adapters["tagger"], dictionary=dictionary, steps=explain.steps, most=explain.most)
 
 
 def _explained(readings: Iterable[Reading], explainer: Explainer, told: list[Explained]) -> Iterator[Reading]:

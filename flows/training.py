@@ -44,6 +44,9 @@ Exclude = Annotated[list[Path] | None, typer.Option("--exclude", help="File of d
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="Label of the data to leave out.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as tuning=full or epochs=6.")]
 Names = Annotated[Path | None, typer.Option("--vocabulary", help="Concept index with other names, for `replaced`.")]
+Known = Annotated[
+    list[Path] | None, typer.Option("--known", help="Concept index of whose names in a text the tagger is told.")
+]
 Trials = Annotated[int, typer.Option("--trials", min=0, help="Search the settings with so many runs first.")]
 Rows = Annotated[Format, typer.Option("--format", "-f", help="How the scores are printed.")]
 
@@ -62,26 +65,30 @@ def ner(
     ignore: Ignore = None,
     settings: Set = None,
     vocabulary: Names = None,
+    known: Known = None,
     trials: Trials = 0,
     format_: Rows = Format.table,
 ) -> None:
     """Fine-tune a tagger of entities."""
     from extractors.adapter import read_adapter
+    from extractors.dictionary import Dictionary
     from extractors.encoder import load_encoder
     from extractors.tagger import Tagger
     from extractors.training.ner import TagTask
+    from pipeline.vocabulary import Vocabulary
 
     if plain and not teacher:
         raise UsageError("--plain: papers that nobody annotated teach nothing by themselves: name a --teacher")
     plan = _plan(settings)
     pack, found = _read("ner", domain, data, dev, exclude, ignore, plain or ())
-    known = {name for corpus in found.train for name in corpus.names}
-    types = [entity.name for entity in pack.entities if entity.name in known]
+    annotated = {name for corpus in found.train for name in corpus.names}
+    types = [entity.name for entity in pack.entities if entity.name in annotated]
 
     teachers = [Tagger.load(folder) for folder in teacher or []]
+    dictionary = Dictionary([Vocabulary.open(path) for path in known], pack.types) if known else None
 
     def make() -> TagTask:
-        return TagTask(load_encoder(encoder), found.train, found.development, types, teachers)
+        return TagTask(load_encoder(encoder), found.train, found.development, types, teachers, dictionary)
 
     begun = read_adapter(start, kind="tagger") if start else None
     _run(make, found, plan, output, trials, format_, start=begun, vocabulary=vocabulary)

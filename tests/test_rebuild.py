@@ -52,13 +52,25 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "second": Recipe("biomed", "re", encoder, ("gold",), replace(LORA, seed=14), start="first"),
         "mean": Recipe("biomed", "re", encoder, ("gold",), LORA, averaged=("first", "second")),
     }
-    for name, value in (("CORPORA", corpora), ("RECIPES", recipes)):
+    (tmp_path / "drugs.tsv").write_text("id\tname\ttype\nC:1\taspirin\tChemical\n", "utf-8")
+    recipes["told"] = Recipe("biomed", "ner", encoder, ("gold",), LORA, vocabularies=("drugs",))
+    vocabularies = {"drugs": ("drugs.tsv",)}
+    for name, value in (("CORPORA", corpora), ("RECIPES", recipes), ("VOCABULARIES", vocabularies)):
         monkeypatch.setattr(rebuild, name, value)
     for place in ("HOME", "SHIPPED"):
         monkeypatch.setattr(rebuild, place, tmp_path / place)
     monkeypatch.setattr("extractors.adapters.HOME", tmp_path / "HOME")
     monkeypatch.setattr("extractors.encoders.SHIPPED", tmp_path / "SHIPPED")
     return tmp_path
+
+
+def test_a_tagger_may_be_told_of_the_names_of_vocabularies(data: Path) -> None:
+    rebuild.main(["told", "--data", str(data), "--work", str(data / "work"), "--out", str(data / "told")])
+    adapter = read_adapter(data / "told", kind="tagger")
+    assert adapter.known == ("Chemical",)
+    assert adapter.config["dictionary"].startswith("dictionary@")
+    assert "| gold without vocabularies |" in (data / "told" / "README.md").read_text("utf-8")
+    Tagger.load(data / "told", device="cpu")
 
 
 def test_a_base_ships_packed_with_its_head_apart_and_carries_other_adapters(data: Path) -> None:

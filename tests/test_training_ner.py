@@ -22,7 +22,8 @@ from extractors.evaluate import mention_f1
 from extractors.tagger import Tagger
 from extractors.tags import Row, tag_names
 from extractors.torch_model import TorchModel
-from extractors.training.ner import TagTask, mention_line, partial_tags, tag_examples, tag_loss
+from extractors.training.lessons import Lesson, partial_tags, tag_examples
+from extractors.training.ner import TagTask, mention_line, tag_loss
 from extractors.training.plan import TUNINGS, Plan
 from extractors.training.run import CHECKPOINTS, fit
 from pipeline.errors import InputError, UsageError
@@ -147,7 +148,7 @@ def mentioned(text: str, *names: str) -> Reading:
 
 def test_training_windows_hold_each_word_once_with_its_tag(encoder: Encoder) -> None:
     gold = mentioned("Pain. " + "acid " * 100 + "Aspirin.", "Pain", "Aspirin")
-    found = list(tag_examples(encoder, [gold], NAMES, corpus=0, size=24, overlap=8))
+    found = list(tag_examples(encoder, [Lesson(gold)], NAMES, corpus=0, size=24, overlap=8))
     tags = [tag for example in found for tag in example.tags]
     assert len(found) > 4
     assert [NAMES[tag] for tag in (tags[0], tags[-2])] == ["B-Chemical", "B-Chemical"]
@@ -156,12 +157,16 @@ def test_training_windows_hold_each_word_once_with_its_tag(encoder: Encoder) -> 
 
 
 def test_of_nested_mentions_the_longer_is_learnt(encoder: Encoder) -> None:
-    (found,) = tag_examples(encoder, [mentioned("acid rain", "acid", "acid rain")], NAMES, corpus=0, size=24, overlap=8)
+    (found,) = tag_examples(
+        encoder, [Lesson(mentioned("acid rain", "acid", "acid rain"))], NAMES, corpus=0, size=24, overlap=8
+    )
     assert [NAMES[tag] for tag in found.tags] == ["B-Chemical", "I-Chemical"]
 
 
 def test_a_window_without_a_word_is_not_learnt_from(encoder: Encoder) -> None:
-    found = list(tag_examples(encoder, [mentioned("acid " + "abcdefgh" * 12)], NAMES, corpus=0, size=8, overlap=4))
+    found = list(
+        tag_examples(encoder, [Lesson(mentioned("acid " + "abcdefgh" * 12))], NAMES, corpus=0, size=8, overlap=4)
+    )
     assert sum(len(example.tags) for example in found) == 2
     assert all(example.tags for example in found)
 

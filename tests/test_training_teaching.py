@@ -17,7 +17,8 @@ from extractors.tagger import Tagger
 from extractors.tags import Floats, Row, tag_names
 from extractors.tokens import Tokens, load_tokens
 from extractors.training.corpora import Corpus, read_plain
-from extractors.training.ner import TagTask, tag_examples
+from extractors.training.lessons import Lesson, tag_examples
+from extractors.training.ner import TagTask
 from extractors.training.run import fit
 from extractors.training.teaching import soft_tags
 from pipeline.errors import UsageError
@@ -76,7 +77,7 @@ def test_teachers_and_pupil_must_see_the_same_words(folder: Path) -> None:
     reading = split(Document("1", "Two words."))
     said = [np.zeros((9, 3), dtype=np.float16)]
     encoder = load_encoder(folder / "encoder")
-    made = tag_examples(encoder, [reading], tag_names(["Gene"]), corpus=0, size=24, overlap=8, taught=said)
+    made = tag_examples(encoder, map(Lesson, [reading], [()], said), tag_names(["Gene"]), corpus=0, size=24, overlap=8)
     with pytest.raises(UsageError, match=r"teachers cut 1 into 9 words, encoder .* into 3: take teachers"):
         next(made)
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from extractors.classifier import TokenClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.training.callbacks import Mean
-from extractors.training.ner import TagModel, partial_tags
+from extractors.training.lessons import partial_tags
+from extractors.training.ner import TagModel
 from extractors.training.plan import Plan
 from extractors.training.trainer import Adversary, Epochs, Fitting, rates
 from extractors.training.tuning import tune
@@ -26,6 +27,7 @@ BATCH = {
     "ids": IDS,
     "mask": MASK,
     "shapes": torch.zeros_like(IDS),
+    "marks": torch.zeros_like(IDS),
     "words": torch.tensor([[0, 1, 1, 0], [1, 2, 2, 0]]).T,
 }
 

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from extractors.adapter import WHOLE, read_adapter, write_adapter
 from extractors.adapters import CONFIG, HOME
-from extractors.adapters.recipes import BIORED, CORPORA, RECIPES, SUBJECTS, Recipe
+from extractors.adapters.recipes import BIORED, CORPORA, RECIPES, SUBJECTS, VOCABULARIES, Recipe
+from extractors.dictionary import Dictionary
 from extractors.encoder import Encoder, load_encoder
 from extractors.encoders import SHIPPED, weights_sha256
 from extractors.encoders.packed import pack_folder
@@ -37,6 +38,7 @@ from extractors.training.re import RelationTask, scheme_for, scheme_of
 from extractors.training.run import CHECKPOINTS, CURVES, average, fit
 from pipeline.domains import Domain, known_domains, load_domain
 from pipeline.types import Reading, content_id
+from pipeline.vocabulary import Vocabulary, build
 
 log = logging.getLogger("rebuild")
 TIMED = 100
@@ -57,7 +59,7 @@ def rebuild(name: str, data: Path, out: Path, work: Path, plan: Plan, ships: boo
     found = read(recipe, data, domain)
     start = read_adapter(needed[recipe.start]) if recipe.start else None
     encoder = load_encoder(start.encoder if start and start.config["encoder"] == WHOLE else recipe.encoder)
-    task = _task(recipe, encoder, found, domain, teachers)
+    task = _task(recipe, encoder, found, domain, teachers, _dictionary(recipe, data, work, domain))
     began = time.monotonic()
     if recipe.averaged:
         scores = average(task, plan, [read_adapter(needed[part]) for part in recipe.averaged], out)
@@ -187,13 +189,29 @@ def _lot(reading: Reading) -> str:
     return content_id(reading.document.id)
 
 
+def _dictionary(recipe: Recipe, data: Path, work: Path, domain: Domain) -> Dictionary | None:
+    """Of the vocabularies of a recipe, each built where it is not yet."""
+    work.mkdir(parents=True, exist_ok=True)
+    for name in recipe.vocabularies:
+        if not (work / f"{name}.vocab").is_file():
+            build(name, [data / path for path in VOCABULARIES[name]], work)
+    indexes = [Vocabulary.open(work / f"{name}.vocab") for name in recipe.vocabularies]
+    return Dictionary(indexes, domain.types) if indexes else None
+
+
 def _task(
-    recipe: Recipe, encoder: Encoder, data: Data, domain: Domain, teachers: Sequence[Path]
+    recipe: Recipe,
+    encoder: Encoder,
+    data: Data,
+    domain: Domain,
+    teachers: Sequence[Path] = (),
+    dictionary: Dictionary | None = None,
 ) -> TagTask | RelationTask:
     if recipe.task == "ner":
         known = {name for corpus in data.train for name in corpus.names}
         types = [entity.name for entity in domain.entities if entity.name in known]
-        return TagTask(encoder, data.train, data.development, types, [Tagger.load(folder) for folder in teachers])
+        told = [Tagger.load(folder) for folder in teachers]
+        return TagTask(encoder, data.train, data.development, types, told, dictionary)
     parts = [hold_out(corpus, share=0.1, seed=0) for corpus in data.train]
     if domain.name == "biomed":
         readings = [reading for corpus in data.train for reading in corpus.readings]

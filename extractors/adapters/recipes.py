@@ -42,7 +42,7 @@ class Recipe:
     more. What of these does not come with the project is made first. ``base`` is the name under which its encoder comes
     with the project, for other adapters to lie over, and ``licence`` that of the encoder that it was made of.
     ``window`` is that of a tagger of relations, where it is not the default, and ``slots`` the number of subjects that
-    it marks at once. ``limits`` are told by its card.
+    it marks at once; a tagger of entities is told of the names of ``vocabularies``. ``limits`` are told by its card.
     """
 
     domain: str
@@ -58,6 +58,7 @@ class Recipe:
     licence: str = ""
     slots: int = 1
     window: int = 0
+    vocabularies: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
 
 
@@ -88,6 +89,12 @@ CORPORA: Mapping[str, Source] = {
     "scifact": Source("scifact/corpus.jsonl.gz", terms="ODC-By 1.0", plain=1700),
     "citations": Source("citation_integrity/corpus.jsonl.gz", plain=1000),
 }
+
+VOCABULARIES: Mapping[str, tuple[str, ...]] = {
+    "mesh": ("vocab/mesh/mesh2024_descriptor_terms.tsv.gz", "vocab/mesh/mesh2024_descriptor_trees.tsv.gz"),
+    "mesh-supplementary": ("vocab/mesh/mesh_scr_partial_from_mappings.tsv.gz", "vocab/mesh/mesh_scr_diseases.tsv"),
+}
+"""The files of each concept index, below the data folder."""
 
 GOLD = ("bc5cdr", "ncbi", "biored")
 BIOMEDICAL = (*GOLD, "drugprot")

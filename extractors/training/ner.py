@@ -1,10 +1,9 @@
-"""Training a tagger: from the windows that it will read, tagged as far as their corpus annotates."""
+"""Training a tagger: the task, and the loss with partial labels."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -14,99 +13,31 @@ from torch import Tensor, nn
 from extractors.adapter import Adapter
 from extractors.calibration import fit_temperature, platt_line
 from extractors.classifier import TokenClassifier, padded
+from extractors.dictionary import Dictionary
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
-from extractors.tagger import Tagger, sentence_windows
-from extractors.tags import Row, cut, encode, scheme_of, sentence_ranges, tag_names
+from extractors.tagger import Tagger, dictionary_names
+from extractors.tags import Row, scheme_of, tag_names
 from extractors.torch_model import TorchModel
 from extractors.training.corpora import Corpus
+from extractors.training.lessons import Lesson, TagExample, partial_tags, tag_examples
 from extractors.training.plan import Plan
-from extractors.training.teaching import Halves, soft_tags
-from extractors.training.tuning import begin_head
-from pipeline.errors import UsageError
+from extractors.training.teaching import soft_tags
+from extractors.training.tuning import begin_head, begin_marks
 from pipeline.types import Mention, Reading
 
 WINDOW, OVERLAP = 192, 64
 SCHEME = "BIOES"
+UNTOLD = " without vocabularies"
 CALIBRATED = 50
 """So many papers of each development corpus fit the temperature."""
-
-
-@dataclass(frozen=True, slots=True)
-class TagExample:
-    """One window to learn from: its pieces, the places of the first pieces of its words, their tags, its corpus.
-
-    ``taught`` is what teachers say: probabilities of shape words x tags.
-    """
-
-    ids: tuple[int, ...]
-    shapes: tuple[int, ...]
-    heads: tuple[int, ...]
-    tags: tuple[int, ...]
-    corpus: int
-    taught: Halves | None = field(default=None, compare=False)
-
-    @property
-    def silent(self) -> bool:
-        """Whether it holds no mention, and no teacher says anything of it."""
-        return self.taught is None and not any(self.tags)
-
-
-def tag_examples(
-    encoder: Encoder,
-    readings: Iterable[Reading],
-    names: Sequence[str],
-    *,
-    corpus: int,
-    size: int,
-    overlap: int,
-    taught: Iterable[Halves | None] = repeat(None),
-) -> Iterator[TagExample]:
-    """Cut annotated readings into the windows that a tagger reads, one a sentence.
-
-    ``taught`` is what :func:`extractors.training.teaching.soft_tags` says of each. Raises UsageError where teachers
-    see other words than the encoder.
-    """
-    for reading, table in zip(readings, taught, strict=False):
-        (pieces,) = cut(encoder.tokenizer, [reading.document.text])
-        if table is not None and len(table) != len(pieces.words):
-            raise UsageError(
-                f"teachers cut {reading.document.id} into {len(table)} words, encoder {encoder.name} into "
-                f"{len(pieces.words)}: take teachers whose encoders split words alike"
-            )
-        spans = sorted(reading.mentions, key=lambda mention: mention.start - mention.end)
-        tags = encode(pieces.words, ((m.start, m.end, m.type) for m in spans), names)
-        ranges = sentence_ranges(pieces, (sentence.start for sentence in reading.sentences))
-        for window in sentence_windows(pieces, ranges, size=size, overlap=overlap):
-            words = range(bisect_left(pieces.heads, window.first), bisect_left(pieces.heads, window.last))
-            if not words:  # in the midst of an endless one
-                continue
-            yield TagExample(
-                pieces.ids[window.start : window.end],
-                pieces.shapes[window.start : window.end],
-                tuple(pieces.heads[word] - window.start for word in words),
-                tuple(tags[word] for word in words),
-                corpus,
-                None if table is None else table[words.start : words.stop],
-            )
-
-
-def partial_tags(names: Sequence[str], annotated: Sequence[frozenset[str]]) -> Tensor:
-    """What each gold tag of each corpus may stand for: booleans of shape corpora x tags x tags.
-
-    A corpus that does not annotate a type says nothing about it: its ``O`` may be ``O`` or any tag of that type.
-    """
-    table = torch.eye(len(names), dtype=torch.bool).repeat(len(annotated), 1, 1)
-    for number, types in enumerate(annotated):
-        table[number, 0] |= torch.tensor([name != "O" and name[2:] not in types for name in names])
-    return table
 
 
 class TagModel(nn.Module):
     """A classifier with its loss: cross-entropy over the first pieces of words, with partial labels.
 
-    ``allowed`` is what :func:`partial_tags` gives. Some pieces are hidden at random. What teachers say has its share in
-    the loss, as a cross-entropy too.
+    ``allowed`` is what :func:`partial_tags` gives. Some pieces are hidden at random, and some windows do not see which
+    names are known. What teachers say has its share in the loss, as a cross-entropy too.
     """
 
     def __init__(self, classifier: TokenClassifier, allowed: Tensor, plan: Plan, mask_id: int) -> None:
@@ -115,16 +46,18 @@ class TagModel(nn.Module):
         self.allowed: Tensor
         self.register_buffer("allowed", allowed, persistent=False)
         self.masked, self.smoothing, self.mask_id = plan.masked, plan.smoothing, mask_id
-        self.trust = plan.trust
+        self.trust, self.blind = plan.trust, plan.blind
 
     def forward(
-        self, ids: Tensor, mask: Tensor, shapes: Tensor, words: Tensor, taught: Tensor | None = None
+        self, ids: Tensor, mask: Tensor, shapes: Tensor, marks: Tensor, words: Tensor, taught: Tensor | None = None
     ) -> dict[str, Tensor]:
         """``words`` has a column for each word: its row, the place of its first piece, its tag, its corpus;
         ``taught`` (words x tags) what teachers say of it."""
         hidden = (torch.rand(ids.shape, device=ids.device) < self.masked) & (mask == 1)
         rows, heads, tags, corpora = words
-        scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes)[rows, heads].float()
+        if self.classifier.mark is not None:
+            marks = marks * (torch.rand((len(marks), 1), device=marks.device) >= self.blind)
+        scores = self.classifier(ids.masked_fill(hidden, self.mask_id), mask, shapes, marks)[rows, heads].float()
         loss = tag_loss(scores, self.allowed[corpora, tags], self.smoothing)
         if taught is not None:
             loss = torch.lerp(loss, -(taught * scores.log_softmax(-1)).sum(-1).mean(), self.trust)
@@ -147,7 +80,8 @@ def tag_loss(scores: Tensor, right: Tensor, smoothing: float = 0.0) -> Tensor:
 class TagTask:
     """What :func:`extractors.training.run.fit` has to know of tagging.
 
-    ``teachers`` are taggers of at least these types; with them a corpus may be one that nobody annotated.
+    ``teachers`` are taggers of at least these types; with them a corpus may be one that nobody annotated. The tagger is
+    told of the names that a ``dictionary`` finds of the types that both know.
     """
 
     kind = "tagger"
@@ -159,6 +93,7 @@ class TagTask:
         development: Sequence[Corpus],
         types: Sequence[str],
         teachers: Sequence[Tagger] = (),
+        dictionary: Dictionary | None = None,
     ):
         self.encoder, self.corpora, self.development, self.types = encoder, corpora, development, tuple(types)
         self.names = tag_names(types, SCHEME)
@@ -167,18 +102,27 @@ class TagTask:
         self.temperature = 1.0
         self.line = (1.0, 0.0)
         self.teachers = teachers
+        self.dictionary = dictionary
+        self.known = tuple(kind for kind in types if dictionary and kind in dictionary.types)
 
     def classifier(self, plan: Plan) -> TokenClassifier:
-        return TokenClassifier(self.encoder, self.outputs, dropout=plan.dropout)
+        return TokenClassifier(self.encoder, self.outputs, marks=len(self.known), dropout=plan.dropout)
 
     def items(self, corpora: Sequence[Corpus]) -> list[list[TagExample]]:
         return [list(self._examples(corpus.readings, at, self.teachers)) for at, corpus in enumerate(corpora)]
 
     def _examples(self, readings: Sequence[Reading], corpus: int, teachers: Sequence[Tagger]) -> Iterator[TagExample]:
         taught = soft_tags(teachers, readings, self.names) if teachers else repeat(None)
-        return tag_examples(
-            self.encoder, readings, self.names, corpus=corpus, size=WINDOW, overlap=OVERLAP, taught=taught
+        spans = map(dictionary_names, self._looked_up(readings))
+        lessons = map(Lesson, readings, spans, taught)
+        yield from tag_examples(
+            self.encoder, lessons, self.names, known=self.known, corpus=corpus, size=WINDOW, overlap=OVERLAP
         )
+
+    def _looked_up(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        """Readings with nothing but the names that the dictionary knows."""
+        bare = map(_bare, readings)
+        return self.dictionary(bare) if self.dictionary else bare
 
     def length(self, item: TagExample) -> int:
         return len(item.ids) + 2
@@ -189,18 +133,22 @@ class TagTask:
 
     def collate(self, items: Sequence[TagExample]) -> dict[str, Tensor]:
         length = max(map(self.length, items))
-        ids, mask, shapes = padded([Row(item.ids, item.shapes) for item in items], self.encoder, length)
+        rows = [Row(item.ids, item.shapes, item.marks) for item in items]
+        ids, mask, shapes, marks = padded(rows, self.encoder, length)
         words = [
             (row, head + 1, tag, example.corpus)
             for row, example in enumerate(items)
             for head, tag in zip(example.heads, example.tags, strict=True)
         ]
-        batch = {"ids": ids, "mask": mask, "shapes": shapes, "words": torch.tensor(words).T}
+        batch = {"ids": ids, "mask": mask, "shapes": shapes, "marks": marks, "words": torch.tensor(words).T}
         taught = [item.taught for item in items if item.taught is not None]
         return batch | ({"taught": torch.from_numpy(np.concatenate(taught)).float()} if taught else {})
 
     def score(self, classifier: TokenClassifier) -> dict[str, float]:
-        """F1 on each development corpus, over the types that it annotates, and their mean; calibrates the scores."""
+        """F1 on each development corpus, over the types that it annotates, and their mean; calibrates the scores.
+
+        A tagger that is told of known names is scored with and without them.
+        """
         model = TorchModel(self.encoder, classifier)
         self.temperature = self._fitted(model)
         tagger = Tagger(
@@ -211,13 +159,21 @@ class TagTask:
             fingerprint="training",
             scheme=SCHEME,
             temperature=self.temperature,
+            known=self.known,
         )
-        found = [list(tagger(map(_bare, corpus.readings))) for corpus in self.development]
+        found = [list(tagger(self._looked_up(corpus.readings))) for corpus in self.development]
         self.line = mention_line(self.development, found)
         scores = {
             corpus.name: mention_f1(corpus.readings, readings, corpus.names)
             for corpus, readings in zip(self.development, found, strict=True)
         }
+        if self.known:
+            scores |= {
+                f"{corpus.name}{UNTOLD}": mention_f1(
+                    corpus.readings, list(tagger(map(_bare, corpus.readings))), corpus.names
+                )
+                for corpus in self.development
+            }
         return scores | {"f1": sum(scores.values()) / max(1, len(scores))}
 
     def _fitted(self, model: TorchModel) -> float:
@@ -229,7 +185,7 @@ class TagTask:
         groups = [self._examples(corpus.readings, at, ()) for at, corpus in enumerate(some)]
         examples = [example for group in groups for example in group if example.heads]
         allowed = partial_tags(self.names, [corpus.names for corpus in some]).numpy()
-        found = dict(model.scores([Row(example.ids, example.shapes) for example in examples]))
+        found = dict(model.scores([Row(example.ids, example.shapes, example.marks) for example in examples]))
         if not found:
             return 1.0
         scores = np.concatenate([found[at][list(example.heads)] for at, example in enumerate(examples)])
@@ -245,11 +201,20 @@ class TagTask:
         nearest = {"E": "I", "S": "B"} if scheme_of(adapter.tags) == "BIO" else {}
         names = [nearest.get(name[0], name[0]) + name[1:] for name in self.names]
         begin_head(classifier, adapter.tensors, names, adapter.tags)
+        begin_marks(classifier, adapter.tensors, self.known, adapter.known)
 
     def config(self) -> dict[str, object]:
         windows = {"window": WINDOW, "overlap": OVERLAP, "scheme": SCHEME}
         taught = {"teachers": [teacher.fingerprint for teacher in self.teachers]} if self.teachers else {}
-        return {"types": list(self.types), **windows, "temperature": self.temperature, "line": self.line, **taught}
+        known = {"known": list(self.known), "dictionary": self.dictionary.fingerprint} if self.dictionary else {}
+        return {
+            "types": list(self.types),
+            **known,
+            **windows,
+            "temperature": self.temperature,
+            "line": self.line,
+            **taught,
+        }
 
 
 def mention_line(corpora: Sequence[Corpus], found: Sequence[Sequence[Reading]]) -> tuple[float, float]:

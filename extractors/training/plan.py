@@ -30,11 +30,12 @@ class Plan:
     the mean of the weights, which is what is kept (0: the last weights). ``silent`` is the share of the examples in
     which nothing is annotated that an epoch sees, drawn anew for each.
 
-    What keeps it from learning by heart: ``dropout``, ``masked`` (the share of pieces that are hidden), ``smoothing``
-    (of labels), ``decay`` (of weights), ``clip`` (norm of gradients), ``adversarial`` (the length of the step against
-    the embeddings, FGM of Miyato et al. 2017; 0: none), ``patience`` (epochs without a better development score
-    before it stops; 0: never), and the shares of mentions or texts that are changed anew in each epoch:
-    ``replaced`` (by another name of the type), ``synonyms`` (by another name of the concept), ``recased``.
+    What keeps it from learning by heart: ``dropout``, ``masked`` (the share of pieces that are hidden), ``blind``
+    (that of the windows that are not told which names vocabularies know), ``smoothing`` (of labels), ``decay`` (of
+    weights), ``clip`` (norm of gradients), ``adversarial`` (the length of the step against the embeddings, FGM of
+    Miyato et al. 2017; 0: none), ``patience`` (epochs without a better development score before it stops; 0:
+    never), and the shares of mentions or texts that are changed anew in each epoch: ``replaced`` (by another name
+    of the type), ``synonyms`` (by another name of the concept), ``recased``.
 
     What it computes with: ``device`` and ``precision`` (``auto``, ``fp32``, ``bf16``, ``fp16``), ``checkpointing``
     (less memory, a third slower), ``compiled`` (by torch.compile; pays on a GPU).
@@ -55,6 +56,7 @@ class Plan:
     silent: float = 1.0
     dropout: float = 0.1
     masked: float = 0.05
+    blind: float = 0.3
     smoothing: float = 0.0
     decay: float = 0.01
     clip: float = 1.0
@@ -84,7 +86,7 @@ class Plan:
         for name in ("decay", "adversarial", "patience"):
             if not 0 <= getattr(self, name) < inf:
                 raise UsageError(f"{name} {getattr(self, name)}: must be at least 0")
-        for name in ("trust", "silent"):
+        for name in ("trust", "silent", "blind"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} {getattr(self, name)}: must be at least 0 and at most 1")
         for name in ("warmup", "average", "dropout", "masked", "smoothing", "replaced", "synonyms", "recased"):

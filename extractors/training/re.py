@@ -22,7 +22,7 @@ from extractors.training.corpora import Corpus
 from extractors.training.passes import RelationExample, RelationModel, relation_examples
 from extractors.training.plan import Plan
 from extractors.training.thresholds import fitted, told
-from extractors.training.tuning import Markers, begin_head
+from extractors.training.tuning import Markers, begin_head, begin_marks
 from pipeline.domains import Domain
 from pipeline.errors import InputError
 from pipeline.types import Reading
@@ -140,8 +140,7 @@ class RelationTask:
             return
         other = read_scheme(adapter)
         begin_head(classifier, adapter.tensors, _slotted(self.scheme), _slotted(other))
-        marks = torch.from_numpy(adapter.tensors["mark"][: self.scheme.slots])
-        classifier.mark[: len(marks)] = marks
+        begin_marks(classifier, adapter.tensors, range(self.scheme.slots), range(other.slots))
         table, types = classifier.encoder.get_input_embeddings(), adapter.config["types"]
         if isinstance(table, Markers) and "markers" in adapter.tensors:
             for at, kind in enumerate(self.scheme.types):

@@ -92,10 +92,20 @@ def begin_head(
 
 
 @torch.no_grad()
+def begin_marks(
+    model: TokenClassifier, tensors: Mapping[str, Array], names: Sequence[object], known: Sequence[object]
+) -> None:
+    """Begin with another model's marks for what both mark; ``names`` are the model's, ``known`` the other's."""
+    for at, name in enumerate(names):
+        if name in known and model.mark is not None:
+            model.mark[at] = torch.from_numpy(tensors["mark"][known.index(name)])
+
+
+@torch.no_grad()
 def trained(model: TokenClassifier, plan: Plan) -> dict[str, Tensor]:
     """The tensors that an adapter keeps of a tuned model, by the names that :mod:`extractors.adapter` reads."""
     tensors = {f"head.{name}": weight for name, weight in model.head.state_dict().items()}
-    tensors |= {name: weight for name, weight in model.named_parameters() if "." not in name}  # the mark of a subject
+    tensors |= {name: weight for name, weight in model.named_parameters() if "." not in name}  # the marks
     embedding = model.encoder.get_input_embeddings()
     if isinstance(embedding, Markers):
         tensors["markers"] = embedding.delta

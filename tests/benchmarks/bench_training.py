@@ -25,7 +25,8 @@ from transformers import (
 from extractors.encoder import load_encoder
 from extractors.encoders import find
 from extractors.training.corpora import Corpus, read_corpus
-from extractors.training.ner import TagExample, TagTask
+from extractors.training.lessons import TagExample
+from extractors.training.ner import TagTask
 from extractors.training.plan import Plan
 from extractors.training.run import fit
 from pipeline.domains import load_domain
