@@ -29,7 +29,7 @@ class TokenClassifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.width, outputs)
         self.mark: nn.Parameter | None
-        self.register_parameter("mark", nn.Parameter(torch.zeros(marks, encoder.width)) if marks else None)
+        self.register_parameter("mark", nn.Parameter(torch.randn(marks, encoder.width) * 0.2) if marks else None)
 
     @property
     def shaped(self) -> bool:
@@ -81,7 +81,6 @@ class RelationClassifier(TokenClassifier):
     def __init__(self, encoder: Encoder, outputs: int, *, slots: int = 1, dropout: float = 0.1) -> None:
         super().__init__(encoder, slots * outputs, marks=slots, dropout=dropout)
         self.slots = slots
-        nn.init.normal_(self.mark, std=0.2)  # type: ignore[arg-type]
 
     def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
         """Scores of shape passes x length x slots x outputs; ``marks`` has the number of the slot of each subject."""
