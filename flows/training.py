@@ -106,7 +106,7 @@ def re(
     ignore: Ignore = None,
     settings: Set = None,
     vocabulary: Names = None,
-    slots: Annotated[int, typer.Option("--slots", min=1, help="So many subjects are marked at once.")] = 2,
+    slots: Annotated[int, typer.Option("--slots", min=1, help="So many subjects are marked at once.")] = 1,
     group: Annotated[
         list[str] | None,
         typer.Option(
