@@ -115,7 +115,7 @@ def merged(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
         found[WORDS] = found[WORDS].copy()
         found[WORDS][adapter.config["markers"]] += tensors["markers"]
     if "mark" in tensors:
-        found[MARKS] = np.pad(np.atleast_2d(tensors["mark"]), [(1, 0), (0, 0)])  # row 0: pieces that are not marked
+        found[MARKS] = np.pad(tensors["mark"], [(1, 0), (0, 0)])  # row 0: pieces that are not marked
     return found | {name: tensors[name] for name in ("head.weight", "head.bias")}
 
 
@@ -150,4 +150,6 @@ def read_adapter(name: str | Path, *, kind: str = "") -> Adapter:
     lacking = [key for key in KEYS[found] if key not in config]
     if lacking:
         raise AdapterError(f"adapter {folder}: {CONFIG} lacks {', '.join(lacking)}: fetch or train it again")
+    if "mark" in tensors:
+        tensors["mark"] = np.atleast_2d(tensors["mark"])  # older ones hold the mark of one subject as a vector
     return Adapter(folder, config, tensors)

@@ -170,7 +170,7 @@ def read_scheme(adapter: Adapter) -> Scheme:
         overlap=config["overlap"],
         level=config["level"],
         mutual=config.get("mutual", False),
-        slots=config.get("slots", 1),
+        slots=adapter.slots,
     )
 
 

@@ -17,7 +17,7 @@ from extractors.classifier import RelationClassifier
 from extractors.encoder import Encoder, load_encoder
 from extractors.evaluate import relation_f1
 from extractors.marking import Scheme, entities, marked
-from extractors.relations import RelationTagger, calibrated
+from extractors.relations import RelationTagger, calibrated, read_scheme
 from extractors.tags import cut
 from extractors.torch_model import TorchPassModel
 from extractors.training.corpora import Corpus
@@ -115,6 +115,18 @@ def test_training_goes_on_from_another_tagger_of_relations(folder: Path, tmp_pat
     for name in ("mark", "head.weight", "head.bias"):
         assert three[name] == pytest.approx(one[name], abs=1e-3)
     assert three["markers"] == pytest.approx(one["markers"][::-1], abs=1e-3)
+
+
+def test_the_mark_of_an_older_adapter_is_begun_with_whole() -> None:
+    adapter = read_adapter("biomed-re-fast", kind="relations")
+    assert adapter.tensors["mark"].shape == (1, 384)
+    base = load_encoder(adapter.encoder)
+    task = RelationTask(base, [RE], [], replace(read_scheme(adapter), slots=2), BIOMED)
+    model = task.classifier(QUICK)
+    task.start(model, adapter)
+    assert model.mark is not None
+    assert model.mark[0].tolist() == pytest.approx(adapter.tensors["mark"][0].tolist())
+    assert not torch.equal(model.mark[0], model.mark[1])
 
 
 def test_examples_tell_only_what_a_corpus_annotates(encoder: Encoder) -> None:

@@ -191,9 +191,9 @@ def _lot(reading: Reading) -> str:
 
 def _dictionary(recipe: Recipe, data: Path, work: Path, domain: Domain) -> Dictionary | None:
     """Of the vocabularies of a recipe, each built where it is not yet."""
-    work.mkdir(parents=True, exist_ok=True)
     for name in recipe.vocabularies:
         if not (work / f"{name}.vocab").is_file():
+            work.mkdir(parents=True, exist_ok=True)
             build(name, [data / path for path in VOCABULARIES[name]], work)
     indexes = [Vocabulary.open(work / f"{name}.vocab") for name in recipe.vocabularies]
     return Dictionary(indexes, domain.types) if indexes else None
