@@ -22,6 +22,8 @@ import ahocorasick
 from pipeline.types import Mention, Reading, Span, content_id, merge_mentions
 from pipeline.vocabulary import Vocabulary
 
+FINGERPRINT = "dictionary@"
+"""How the fingerprint of each dictionary begins."""
 _VERSION = 1
 _SCORE = 0.9
 _SHORT = 4
@@ -50,6 +52,11 @@ STOP_SYMBOLS = frozenset({"BID", "CI", "IP", "IV", "OR", "PO", "SC", "SD", "SE",
 _DASHES = str.maketrans(dict.fromkeys("-‐‑‒–—−\u00a0\t\n\r\v\f\u2009\u202f", " ") | {"’": "'", "ʼ": "'", "ς": "σ"})
 _WORD = re.compile(r"[^\W_]+")
 _LETTER = re.compile(r"[^\W\d_]")
+
+
+def dictionary_names(reading: Reading) -> list[tuple[int, int, str]]:
+    """Where a dictionary found names, and of which types."""
+    return [(m.start, m.end, m.type) for m in reading.mentions if m.extractor.startswith(FINGERPRINT)]
 
 
 def fold(text: str) -> str:
@@ -94,7 +101,7 @@ class Dictionary:
     @property
     def fingerprint(self) -> str:
         sources = [vocabulary.fingerprint for vocabulary in self._vocabularies]
-        return f"dictionary@{content_id(_VERSION, sorted(STOP_WORDS | STOP_SYMBOLS), sources, self._types, length=8)}"
+        return FINGERPRINT + content_id(_VERSION, sorted(STOP_WORDS | STOP_SYMBOLS), sources, self._types, length=8)
 
     def __call__(self, readings: Iterable[Reading]) -> Iterator[Reading]:
         for reading in readings:

@@ -15,6 +15,7 @@ from extractors.adapter import Adapter, read_adapter
 from extractors.adapters import fingerprint
 from extractors.agreement import agreed
 from extractors.calibration import logit, sigmoid
+from extractors.dictionary import FINGERPRINT, dictionary_names
 from extractors.model import Model, open_model
 from extractors.tags import (
     Floats,
@@ -37,8 +38,6 @@ from pipeline.settings import VOCABULARY_THRESHOLD
 from pipeline.types import Mention, Reading, merge_mentions
 
 log = logging.getLogger(__name__)
-DICTIONARY = "dictionary@"
-"""How the fingerprint of a dictionary begins."""
 
 
 class Tagger:
@@ -193,7 +192,7 @@ class Tagger:
     def _believes(self, mention: Mention, pieces: Pieces, table: Floats) -> bool:
         """Whether the words of a mention by the dictionary have its type, with the probability that is asked."""
         own = [at for at, name in enumerate(self.names) if name[2:] == mention.type]
-        if not own or not mention.extractor.startswith(DICTIONARY):
+        if not own or not mention.extractor.startswith(FINGERPRINT):
             return True
         first = bisect_right(pieces.words, mention.start, key=lambda word: word.end)
         last = bisect_left(pieces.words, mention.end, key=lambda word: word.start)
@@ -202,11 +201,6 @@ class Tagger:
     def _path(self, table: Floats, sentences: Sequence[tuple[int, int]]) -> list[int]:
         """The tag of each word; no mention goes on into the next sentence."""
         return legal_path(table, sentences, self._allowed)
-
-
-def dictionary_names(reading: Reading) -> list[tuple[int, int, str]]:
-    """Where a dictionary found names, and of which types."""
-    return [(m.start, m.end, m.type) for m in reading.mentions if m.extractor.startswith(DICTIONARY)]
 
 
 def sentence_windows(

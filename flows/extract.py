@@ -81,12 +81,12 @@ def extract_to(
 
 
 def _explainer(reader: Reader, explain: Explain) -> Explainer:
+    from extractors.dictionary import Dictionary
     from extractors.explain import Explainer
-    from extractors.tagger import DICTIONARY
 
     if "tagger" not in reader.adapters:
         raise UsageError(f"--explain: the domain pack {reader.domain.name} names no tagger, whose mentions it explains")
-    dictionary = next((finder for finder in reader.finders if finder.fingerprint.startswith(DICTIONARY)), None)
+    dictionary = next((finder for finder in reader.finders if isinstance(finder, Dictionary)), None)
     return Explainer.load(reader.adapters["tagger"], dictionary=dictionary, steps=explain.steps, most=explain.most)
 
 

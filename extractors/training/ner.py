@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from extractors.adapter import Adapter
 from extractors.calibration import fit_temperature, platt_line
 from extractors.classifier import TokenClassifier, padded
-from extractors.dictionary import Dictionary
+from extractors.dictionary import Dictionary, dictionary_names
 from extractors.encoder import Encoder
 from extractors.evaluate import mention_f1
-from extractors.tagger import Tagger, dictionary_names
+from extractors.tagger import Tagger
 from extractors.tags import Row, scheme_of, tag_names
 from extractors.torch_model import TorchModel
 from extractors.training.corpora import Corpus

@@ -74,7 +74,7 @@ def weights_of(adapter: Adapter) -> tuple[Path, dict[str, Array]]:
 def exact(adapter: Adapter, folder: Path, weights: Mapping[str, Array]) -> OnnxModel:
     """The same model in float32."""
     tokens, shape = load_tokens(folder), Shape.of(read_json(folder / "config.json"))
-    model = build(shape, weights, Inputs(shapes=adapter.shaped), precision="fp32")
+    model = build(shape, weights, Inputs(adapter.shaped, marks=bool(adapter.known)), precision="fp32")
     return OnnxModel(tokens, Engine(model, cls_id=tokens.cls_id, sep_id=tokens.sep_id))
 
 
