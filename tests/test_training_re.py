@@ -118,7 +118,7 @@ def test_training_goes_on_from_another_tagger_of_relations(folder: Path, tmp_pat
 
 
 def test_the_mark_of_an_older_adapter_is_begun_with_whole() -> None:
-    adapter = read_adapter("biomed-re-fast", kind="relations")
+    adapter = read_adapter("biomed-re", kind="relations")
     assert adapter.tensors["mark"].shape == (1, 384)
     base = load_encoder(adapter.encoder)
     task = RelationTask(base, [RE], [], replace(read_scheme(adapter), slots=2), BIOMED)
