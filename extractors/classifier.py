@@ -15,6 +15,8 @@ from extractors.marking import Marked, marks_of
 from extractors.tags import SHAPES, Row
 from extractors.tokens import Tokens
 
+LOUD = 1.15
+
 
 class TokenClassifier(nn.Module):
     """Scores each piece; ``outputs`` is how many scores a piece gets.
@@ -56,11 +58,19 @@ class TokenClassifier(nn.Module):
         return found
 
     def _marked(self, ids: Tensor, mask: Tensor, shapes: Tensor | None, added: Tensor) -> Any:
+        vectors = self.embedded(ids, shapes)
+        vectors = vectors + added.to(vectors.dtype)
         if isinstance(self.encoder, Bert):
-            hidden = self.encoder.embeddings(ids, shapes)
-            return self.encoder.layers(hidden + added.to(hidden.dtype), mask)
-        vectors = self.encoder.get_input_embeddings()(ids)
-        return self.encoder(inputs_embeds=vectors + added.to(vectors.dtype), attention_mask=mask)
+            return self.encoder.layers(vectors, mask)
+        return self.encoder(inputs_embeds=vectors, attention_mask=mask)
+
+    def embedded(self, ids: Tensor, shapes: Tensor | None = None) -> Tensor:
+        """What marks are added to: of a BERT what its first layer gets, of others the words alone."""
+        if isinstance(self.encoder, Bert):
+            vectors: Tensor = self.encoder.embeddings(ids, shapes)
+        else:
+            vectors = self.encoder.get_input_embeddings()(ids)
+        return vectors
 
     def scored(self, hidden: Tensor) -> Tensor:
         scores: Tensor = self.head(self.dropout(hidden.to(self.head.weight.dtype)))
@@ -76,11 +86,19 @@ class TokenClassifier(nn.Module):
 
 
 class RelationClassifier(TokenClassifier):
-    """Scores each piece for up to ``slots`` marked subjects at once: the mark of a piece tells whose it is."""
+    """Scores each piece for up to ``slots`` marked subjects at once: the mark of a piece tells whose it is.
+
+    Marks hardly change in training, so they begin ``LOUD`` times as large as what they are added to: with fainter ones
+    (0.4) a seed was ten points of average precision worse.
+    """
 
     def __init__(self, encoder: Encoder, outputs: int, *, slots: int = 1, dropout: float = 0.1) -> None:
         super().__init__(encoder, slots * outputs, marks=slots, dropout=dropout)
         self.slots = slots
+        with torch.no_grad():
+            words = self.encoder.get_input_embeddings().weight
+            ids = torch.linspace(0, len(words) - 1, 256, device=words.device).long()[None]
+            self.mark = nn.Parameter(torch.randn(slots, encoder.width) * LOUD * self.embedded(ids).std().cpu())
 
     def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
         """Scores of shape passes x length x slots x outputs; ``marks`` has the number of the slot of each subject."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,18 @@ def test_each_slot_adds_its_mark_and_has_scores_of_its_own(tiny: Encoder) -> Non
     assert found.shape == (2, 6, 2, 3)
     assert torch.allclose(found[:, :, 0], wanted[..., :3], atol=1e-5)
     assert torch.allclose(found[:, :, 1], wanted[..., 3:], atol=1e-5)
+
+
+def test_a_mark_begins_a_little_larger_than_what_it_is_added_to(tiny: Encoder) -> None:
+    torch.manual_seed(0)
+    bert = RelationClassifier(tiny, 3, slots=64)
+    other = DistilBertModel(DistilBertConfig(dim=tiny.width, hidden_dim=32, n_layers=1, n_heads=2))
+    distilled = RelationClassifier(replace(tiny, model=other), 3, slots=64)
+    assert bert.mark is not None
+    assert distilled.mark is not None
+    with torch.no_grad():
+        assert bert.mark.std() / tiny.model.embeddings(IDS).std() == pytest.approx(1.15, rel=0.1)
+        assert distilled.mark.std() / other.get_input_embeddings().weight.std() == pytest.approx(1.15, rel=0.1)
 
 
 def test_dropout_from_the_pool_keeps_the_mean_and_the_share() -> None:
