@@ -97,7 +97,7 @@ class RelationClassifier(TokenClassifier):
         self.slots = slots
         with torch.no_grad():
             words = self.encoder.get_input_embeddings().weight
-            ids = torch.linspace(0, len(words) - 1, 256, device=words.device).long()[None]
+            ids = torch.linspace(0, len(words) - 1, 256, device=words.device).long().view(32, 8)
             self.mark = nn.Parameter(torch.randn(slots, encoder.width) * LOUD * self.embedded(ids).std().cpu())
 
     def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
