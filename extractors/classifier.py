@@ -22,16 +22,19 @@ class TokenClassifier(nn.Module):
     """Scores each piece; ``outputs`` is how many scores a piece gets.
 
     A BERT may be told how the words are written (``shaped``), by as many token types as there are word shapes. Any
-    encoder may be told one of so many ``marks`` of a piece, each a learnt vector that its embedding gets added.
+    encoder may be told one of so many ``marks`` of a piece, each a learnt vector that its embedding gets added;
+    these begin at random with a deviation of ``spread``.
     """
 
-    def __init__(self, encoder: Encoder, outputs: int, *, marks: int = 0, dropout: float = 0.1) -> None:
+    def __init__(
+        self, encoder: Encoder, outputs: int, *, marks: int = 0, spread: float = 0.2, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.encoder: Any = encoder.model  # torch's stubs know no method of a Module
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.width, outputs)
         self.mark: nn.Parameter | None
-        self.register_parameter("mark", nn.Parameter(torch.randn(marks, encoder.width) * 0.2) if marks else None)
+        self.register_parameter("mark", nn.Parameter(torch.randn(marks, encoder.width) * spread) if marks else None)
 
     @property
     def shaped(self) -> bool:
@@ -58,19 +61,11 @@ class TokenClassifier(nn.Module):
         return found
 
     def _marked(self, ids: Tensor, mask: Tensor, shapes: Tensor | None, added: Tensor) -> Any:
-        vectors = self.embedded(ids, shapes)
+        vectors = embedded(self.encoder, ids, shapes)
         vectors = vectors + added.to(vectors.dtype)
         if isinstance(self.encoder, Bert):
             return self.encoder.layers(vectors, mask)
         return self.encoder(inputs_embeds=vectors, attention_mask=mask)
-
-    def embedded(self, ids: Tensor, shapes: Tensor | None = None) -> Tensor:
-        """What marks are added to: of a BERT what its first layer gets, of others the words alone."""
-        if isinstance(self.encoder, Bert):
-            vectors: Tensor = self.encoder.embeddings(ids, shapes)
-        else:
-            vectors = self.encoder.get_input_embeddings()(ids)
-        return vectors
 
     def scored(self, hidden: Tensor) -> Tensor:
         scores: Tensor = self.head(self.dropout(hidden.to(self.head.weight.dtype)))
@@ -93,16 +88,28 @@ class RelationClassifier(TokenClassifier):
     """
 
     def __init__(self, encoder: Encoder, outputs: int, *, slots: int = 1, dropout: float = 0.1) -> None:
-        super().__init__(encoder, slots * outputs, marks=slots, dropout=dropout)
+        super().__init__(encoder, slots * outputs, marks=slots, spread=LOUD * deviation(encoder.model), dropout=dropout)
         self.slots = slots
-        with torch.no_grad():
-            words = self.encoder.get_input_embeddings().weight
-            ids = torch.linspace(0, len(words) - 1, 256, device=words.device).long().view(32, 8)
-            self.mark = nn.Parameter(torch.randn(slots, encoder.width) * LOUD * self.embedded(ids).std().cpu())
 
     def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor | None = None, marks: Tensor | None = None) -> Tensor:
         """Scores of shape passes x length x slots x outputs; ``marks`` has the number of the slot of each subject."""
         return super().forward(ids, mask, shapes, marks).view(*ids.shape, self.slots, -1)
+
+
+def embedded(encoder: Any, ids: Tensor, shapes: Tensor | None = None) -> Tensor:
+    """What marks are added to: of a BERT what its first layer gets, of others the words alone."""
+    found: Tensor = (
+        encoder.embeddings(ids, shapes) if isinstance(encoder, Bert) else encoder.get_input_embeddings()(ids)
+    )
+    return found
+
+
+@torch.no_grad()
+def deviation(encoder: Any) -> float:
+    """The standard deviation of what marks are added to, over words from the whole vocabulary."""
+    words = encoder.get_input_embeddings().weight
+    ids = torch.linspace(0, len(words) - 1, 256, device=words.device).long().view(32, 8)
+    return float(embedded(encoder, ids).std())
 
 
 def padded(rows: Sequence[Row], tokens: Tokens, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
