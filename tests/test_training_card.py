@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from tiny_readers import NER
 
-from extractors.adapter import write_adapter
-from extractors.training.card import CARD, Card, card_of, spread, write_card
+from extractors.adapter import read_adapter, write_adapter
+from extractors.adapters import HOME
+from extractors.adapters.rebuild import other
+from extractors.training.card import CARD, Card, by_corpus, card_of, spread, write_card
 from extractors.training.corpora import Data
 from extractors.training.curves import draw
 from extractors.training.plan import Plan
+from pipeline.domains import known_domains, load_domain
 
 CONFIG = {
     "kind": "tagger",
@@ -70,3 +73,14 @@ def test_spread_is_that_of_a_sample() -> None:
 def test_curves_are_drawn_of_any_history(tmp_path: Path, history: list[dict[str, float]]) -> None:
     draw(history, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("pack", known_domains())
+def test_the_cards_of_what_ships_tell_the_scores_of_what_ships(pack: str) -> None:
+    domain = load_domain(pack)
+    for adapter in {adapter for *_, adapter in domain.adapters}:
+        card = (HOME / adapter / CARD).read_text("utf-8")
+        assert other(adapter, domain) in card
+        for corpus, score in by_corpus(read_adapter(adapter).config["development"]).items():
+            (row,) = (line for line in card.splitlines() if line.startswith(f"| {corpus} |") and "seed" in line)
+            assert f" {score:.1f}" in row, f"{adapter}: {row}"
